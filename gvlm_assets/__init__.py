@@ -1,0 +1,1 @@
+"""What is built: the Dagster assets, thin over `gvlm_resources`."""

@@ -1,0 +1,1 @@
+"""What builds the assets: models, media, storage and reasoning. Knows nothing of Dagster outside `bindings`."""

@@ -1,0 +1,212 @@
+"""Arrow schemas of every stored table (pure). The data dictionary in docs/data.md is written from the comments' facts.
+
+A schema's version is part of every fingerprint: a changed schema rebuilds what it describes.
+Times are int64 ns of media time (see `timebase`); spans are half-open. Boxes are `[x0, y0, x1, y1]` in pixels of the
+stored frame, whose `width` and `height` stand beside them. `status` is `ok | filtered | failed`; `reason` says why
+a row is not `ok` and is empty where it is.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+VERSION = "1"
+
+STATUS_OK = "ok"
+STATUS_FILTERED = "filtered"
+STATUS_FAILED = "failed"
+
+BOX = pa.list_(pa.float32(), 4)
+
+
+def _schema(name: str, fields: list[tuple[str, pa.DataType]], *, nullable: frozenset[str] = frozenset()) -> pa.Schema:
+    columns = [pa.field(column, kind, nullable=column in nullable) for column, kind in fields]
+    return pa.schema(columns, metadata={"gvlm.table": name, "gvlm.schema_version": VERSION})
+
+
+# One row a sampled frame, in the order of time. `frame_id` is `f` + microseconds.
+FRAMES = _schema(
+    "frames",
+    [
+        ("video_id", pa.string()),
+        ("frame_id", pa.string()),
+        ("pts_ns", pa.int64()),
+        ("source_pts", pa.int64()),  # the stream's own timestamp, untouched
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("image", pa.binary()),  # JPEG, display orientation; empty where status is failed
+        ("sampled_by", pa.string()),  # rate | scene
+        ("is_keyframe", pa.bool_()),
+        ("phash", pa.uint64()),
+        ("sharpness", pa.float32()),  # variance of the Laplacian of the luma at 320 px width
+        ("brightness", pa.float32()),  # mean luma, 0-255
+        ("motion", pa.float32()),  # mean absolute luma difference to the frame before, 0-255; 0 for the first
+        ("is_scene_change", pa.bool_()),
+        ("is_black", pa.bool_()),
+        ("is_blurred", pa.bool_()),
+        ("duplicate_of", pa.string()),  # frame_id of the earlier near-duplicate, or null
+        ("status", pa.string()),
+        ("reason", pa.string()),
+    ],
+    nullable=frozenset({"duplicate_of"}),
+)
+
+# One row a clip: a dense window of frames at encoder size. `clip_id` is `c` + microseconds of its start.
+CLIPS = _schema(
+    "clips",
+    [
+        ("video_id", pa.string()),
+        ("clip_id", pa.string()),
+        ("start_ns", pa.int64()),
+        ("end_ns", pa.int64()),
+        ("frame_pts_ns", pa.list_(pa.int64())),
+        ("images", pa.list_(pa.binary())),  # JPEG, one a frame
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+    ],
+)
+
+# One row a HUD region and a span in which its pixels did not change. `crop_id` is `h` + microseconds + `-region`.
+HUD_CROPS = _schema(
+    "hud_crops",
+    [
+        ("video_id", pa.string()),
+        ("crop_id", pa.string()),
+        ("region", pa.string()),
+        ("start_ns", pa.int64()),  # first decoded frame that shows these pixels
+        ("end_ns", pa.int64()),  # first decoded frame that does not, or the end of the video
+        ("image", pa.binary()),  # PNG, lossless: digits do not survive a second JPEG
+        ("box", BOX),
+        ("width", pa.int32()),  # of the whole frame the box lies in
+        ("height", pa.int32()),
+    ],
+)
+
+# One row a span of speech found by the voice activity detector.
+SPEECH_SPANS = _schema(
+    "speech_spans",
+    [
+        ("video_id", pa.string()),
+        ("span_id", pa.string()),  # v + microseconds
+        ("start_ns", pa.int64()),
+        ("end_ns", pa.int64()),
+        ("confidence", pa.float32()),  # mean speech probability over the span
+    ],
+)
+
+# One row a text and a span of time in which it stood there unchanged. `ocr_id` is `o` + microseconds + `-` + number.
+OCR_TEXT = _schema(
+    "ocr_text",
+    [
+        ("video_id", pa.string()),
+        ("ocr_id", pa.string()),
+        ("region", pa.string()),  # HUD region's name, or "frame"
+        ("category", pa.string()),  # number | message | text
+        ("text", pa.string()),
+        ("start_ns", pa.int64()),
+        ("end_ns", pa.int64()),
+        ("confidence", pa.float32()),
+        ("box", BOX),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("readings", pa.int32()),  # how many times the engine read it; 0 never: a row is read at least once
+        ("status", pa.string()),
+        ("reason", pa.string()),
+    ],
+)
+
+# One row a recognised utterance. `speech_id` is `s` + microseconds.
+SPEECH = _schema(
+    "speech_transcript",
+    [
+        ("video_id", pa.string()),
+        ("speech_id", pa.string()),
+        ("start_ns", pa.int64()),
+        ("end_ns", pa.int64()),
+        ("text", pa.string()),
+        ("confidence", pa.float32()),
+        ("language", pa.string()),
+        (
+            "words",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("text", pa.string()),
+                        ("start_ns", pa.int64()),
+                        ("end_ns", pa.int64()),
+                        ("confidence", pa.float32()),
+                    ]
+                )
+            ),
+        ),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+    ],
+)
+
+# One row a variable and a span in which it held one value. Rejected readings stay, as `filtered` rows with the rule.
+GAME_STATE = _schema(
+    "game_state",
+    [
+        ("video_id", pa.string()),
+        ("state_id", pa.string()),  # g + microseconds + - + variable
+        ("variable", pa.string()),
+        ("value", pa.float64()),
+        ("start_ns", pa.int64()),
+        ("end_ns", pa.int64()),
+        ("confidence", pa.float32()),
+        ("evidence", pa.list_(pa.string())),  # ocr_id
+        ("status", pa.string()),
+        ("reason", pa.string()),
+    ],
+    nullable=frozenset({"value"}),
+)
+
+# One row an event, ordered by start, then kind. `event_id` is `e` + microseconds + `-kind` (+ `-n` for a tie).
+TIMELINE_EVENTS = _schema(
+    "timeline_events",
+    [
+        ("video_id", pa.string()),
+        ("event_id", pa.string()),
+        (
+            "kind",
+            pa.string(),
+        ),  # damage | heal | armor | pickup | shot | death | respawn | weapon_change | message | ...
+        ("start_ns", pa.int64()),
+        ("end_ns", pa.int64()),
+        ("text", pa.string()),  # one sentence a person can read: "Took 12 damage (health 88 to 76)."
+        ("subject", pa.string()),  # what it is about: item, weapon, variable; empty where nothing
+        ("value", pa.float64()),  # signed amount where the kind has one
+        ("ordinal", pa.int32()),  # 1-based count of this kind so far in this video
+        ("confidence", pa.float32()),
+        ("sources", pa.list_(pa.string())),  # state | ocr | speech | frames
+        ("evidence", pa.list_(pa.string())),  # ids of the rows it was made from
+    ],
+    nullable=frozenset({"value"}),
+)
+
+TEXT_VECTOR_DIM = 384
+
+# One row of the LanceDB table `timeline`: what can be found. Written per video as one transaction.
+TIMELINE_INDEX = _schema(
+    "timeline",
+    [
+        ("row_id", pa.string()),  # video_id/ + the id of the event, text or utterance it stands for
+        ("video_id", pa.string()),
+        ("source", pa.string()),  # event | speech | text | scene
+        ("kind", pa.string()),
+        ("start_ns", pa.int64()),
+        ("end_ns", pa.int64()),
+        ("text", pa.string()),
+        ("subject", pa.string()),
+        ("value", pa.float64()),
+        ("confidence", pa.float32()),
+        ("frame_id", pa.string()),  # the sampled frame nearest to the start: what to show for it
+        ("evidence", pa.list_(pa.string())),
+        ("vector", pa.list_(pa.float32(), TEXT_VECTOR_DIM)),  # unit length
+        ("model", pa.string()),  # repo@revision of the text encoder, and the runtime
+    ],
+    nullable=frozenset({"value"}),
+)

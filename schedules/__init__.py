@@ -1,0 +1,1 @@
+"""When it is built: sensors, schedules and automation."""
