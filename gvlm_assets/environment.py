@@ -1,22 +1,23 @@
 """The only reader of the environment.
 
-    GVLM_ROOT        the project's folder; default: the nearest folder at or above the working one with workspace.yaml
-    GVLM_LAKE        the data lake; default: data_lake in the project's folder
-    GVLM_PROFILE     cpu (default) | light | standard | full
-    GVLM_SETTINGS    a YAML file laid over the profile; default: gvlm.yaml in the project's folder, where there is one
-    DAGSTER_HOME     the Dagster instance; default: .dagster_home in the project's folder
-    OPENAI_API_KEY   key for the reasoning server, where it wants one
+GVLM_ROOT        the project's folder; default: the nearest folder at or above the working one with workspace.yaml
+GVLM_LAKE        the data lake; default: data_lake in the project's folder
+GVLM_PROFILE     cpu (default) | light | standard | full
+GVLM_SETTINGS    a YAML file laid over the profile; default: gvlm.yaml in the project's folder, where there is one
+DAGSTER_HOME     the Dagster instance; default: .dagster_home in the project's folder
+OPENAI_API_KEY   key for the reasoning server, where it wants one
 """
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from gvlm_resources.errors import SettingsError
 
 WORKSPACE_FILE = "workspace.yaml"
 SETTINGS_FILE = "gvlm.yaml"
+API_KEY_VARIABLE = "OPENAI_API_KEY"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Environment:
     profile: str
     settings_file: Path | None
     dagster_home: Path
-    api_key: str = field(repr=False)
+    has_api_key: bool
 
 
 def read(variables: Mapping[str, str] | None = None, *, start: Path | None = None) -> Environment:
@@ -42,7 +43,7 @@ def read(variables: Mapping[str, str] | None = None, *, start: Path | None = Non
         profile=given.get("GVLM_PROFILE") or "cpu",
         settings_file=settings_file.absolute() if settings_file.is_file() else None,
         dagster_home=Path(given.get("DAGSTER_HOME") or root / ".dagster_home").absolute(),
-        api_key=given.get("OPENAI_API_KEY", ""),
+        has_api_key=bool(given.get(API_KEY_VARIABLE)),
     )
 
 

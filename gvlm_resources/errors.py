@@ -19,7 +19,7 @@ class SourceError(GvlmError):
     """A video cannot be used. `code` is the outcome that the quarantine row carries.
 
     Codes: `missing`, `empty_file`, `not_a_video`, `no_video_stream`, `no_frames`, `truncated`, `corrupt`,
-    `too_long`, `unsafe_url`, `download_failed`, `unsupported`.
+    `too_long`, `unsafe_url`, `download_failed`, `unsupported`, `changing`.
     """
 
     def __init__(self, code: str, cause: str, *, remedy: str) -> None:

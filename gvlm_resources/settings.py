@@ -27,7 +27,18 @@ class VideoSettings(Section):
     """What is accepted as a video."""
 
     max_duration_s: float = Field(default=6 * 3600, gt=0)
-    download_format: str = "bv*[height<=1080]+ba/b[height<=1080]"
+    download_format: str = "bv*[height<=?1080]+ba/b[height<=?1080]"
+
+
+class DownloadSettings(Section):
+    """What a download may take and where it may go. Decides whether a download happens, never what is in it.
+
+    `allow_private_hosts` names hosts inside your own network, as `host` or `host:port` exactly as the URL writes it.
+    """
+
+    max_gb: float = Field(default=20.0, gt=0)
+    timeout_s: float = Field(default=30.0, gt=0)
+    allow_private_hosts: tuple[str, ...] = ()
 
 
 class FrameSettings(Section):
@@ -64,13 +75,21 @@ class AudioSettings(Section):
 
 
 class SpeechSettings(Section):
-    """Speech spans and what is said in them."""
+    """Speech spans and what is said in them.
+
+    Growls and music that pass as speech are short: an utterance under `short_s` has to be `min_confidence_short` sure
+    of its words, any other `min_confidence`.
+    """
 
     backend: Literal["pocketsphinx"] = "pocketsphinx"
     vad_threshold: float = Field(default=0.5, gt=0, lt=1)
     min_speech_s: float = Field(default=0.3, gt=0)
     min_silence_s: float = Field(default=0.3, gt=0)
+    max_speech_s: float = Field(default=20.0, ge=5)
     pad_s: float = Field(default=0.1, ge=0)
+    min_confidence: float = Field(default=0.3, ge=0, le=1)
+    short_s: float = Field(default=1.0, ge=0)
+    min_confidence_short: float = Field(default=0.9, ge=0, le=1)
 
 
 class OcrSettings(Section):
@@ -104,6 +123,7 @@ class ReasoningSettings(Section):
 class Settings(Section):
     profile: Literal["cpu", "light", "standard", "full"]
     video: VideoSettings = VideoSettings()
+    download: DownloadSettings = DownloadSettings()
     frames: FrameSettings = FrameSettings()
     clips: ClipSettings = ClipSettings()
     hud: HudSettings = HudSettings()

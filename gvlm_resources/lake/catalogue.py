@@ -110,8 +110,8 @@ class Catalogue:
     def source_path(self, record: VideoRecord) -> Path:
         return self.layout.source_folder(record.video_id) / f"source{record.suffix}"
 
-    def add_video(self, record: VideoRecord, source: Path) -> bool:
-        """Store the source and its record; False where this video is already there.
+    def add_video(self, record: VideoRecord, source: Path, *, link: bool = False) -> bool:
+        """Store the source, as a copy or a hard link, and its record; False where this video is already there.
 
         The record is written last: a video that is listed has its source. An existing title, game or licence is
         replaced by the new record's.
@@ -119,7 +119,7 @@ class Catalogue:
         stored = self.source_path(record)
         is_new = not self.layout.video_record(record.video_id).is_file()
         if not stored.is_file() or stored.stat().st_size != record.size_bytes:
-            _place(source, stored)
+            _place(source, stored, link=link)
         _store(self.layout.video_record(record.video_id), asdict(record))
         return is_new
 
@@ -174,13 +174,16 @@ def _store(path: Path, record: dict[str, Any]) -> None:
     files.write_atomic(path, (canonical_json(record) + "\n").encode())
 
 
-def _place(source: Path, target: Path) -> None:
-    """Put a copy of `source` at `target`: a reflink or plain copy, never a link that the user's edits would reach."""
+def _place(source: Path, target: Path, *, link: bool) -> None:
+    """Put `source` at `target`, whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
-        shutil.copyfile(source, temporary)
-        files.sync_file(temporary)
+        if link:
+            os.link(source, temporary)
+        else:
+            shutil.copyfile(source, temporary)
+            files.sync_file(temporary)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)

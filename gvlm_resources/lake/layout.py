@@ -78,3 +78,6 @@ class Layout:
 
     def downloads(self) -> Path:
         return self.root / "downloads"
+
+    def inbox(self) -> Path:
+        return self.root / "inbox"

@@ -1,0 +1,513 @@
+"""A question as it was asked, taken apart (pure): what it asks for, about which events, and when.
+
+`parse` never guesses a meaning it has no words for: what it does not know stays in `words` and `search_text`, and the
+question becomes `Ask.OPEN`, a search. Questions are read as English, in the first, second or third person.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gvlm_resources.errors import QuestionError
+from gvlm_resources.reasoning import times as clocks
+from gvlm_resources.reasoning import vocabulary
+from gvlm_resources.reasoning.times import ORDINALS, TimeReference, VideoClock
+from gvlm_resources.timebase import NS_PER_S, Span
+
+MAX_CHARS = 1_000
+
+
+class Ask(StrEnum):
+    COUNT = "count"
+    TOTAL = "total"  # a sum of amounts: "how much damage did I take"
+    WHEN = "when"
+    STATE = "state"  # a HUD variable at a time
+    WHY = "why"
+    WHAT_HAPPENED = "what_happened"
+    LIST = "list"
+    SUMMARY = "summary"
+    EXTREME = "extreme"
+    HOW_LONG = "how_long"
+    YES_NO = "yes_no"
+    OPEN = "open"
+
+
+class AnchorRelation(StrEnum):
+    AT = "at"
+    BEFORE = "before"
+    AFTER = "after"
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    """Which events are meant: kinds, words their rows must name, and which of them in order of time.
+
+    `which` counts from 1, from the end where negative (-1 is the last); None means all of them.
+    """
+
+    kinds: tuple[str, ...] = ()
+    subject: tuple[str, ...] = ()
+    which: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.which == 0:
+            raise ValueError("the first event is 1 and the last is -1; there is no event 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A time given by an event: "before my second death", "10 seconds after I picked up the shotgun"."""
+
+    text: str
+    relation: AnchorRelation
+    event: EventQuery
+    offset_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """What a yes/no question compares with: "more than twice" is `>` 2."""
+
+    operator: str  # > >= < <= ==
+    number: float
+    is_count: bool  # of events; otherwise the value of a variable
+
+    def holds(self, value: float) -> bool:
+        checks = {
+            ">": value > self.number,
+            ">=": value >= self.number,
+            "<": value < self.number,
+            "<=": value <= self.number,
+            "==": value == self.number,
+        }
+        return checks[self.operator]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    text: str
+    ask: Ask
+    times: tuple[TimeReference, ...]
+    spans: tuple[Span, ...]  # where the times steer; empty: the whole video, unless `is_outside`
+    target: EventQuery
+    anchors: tuple[Anchor, ...]
+    variables: tuple[str, ...]
+    threshold: Threshold | None
+    words: tuple[str, ...]  # what it is about, beyond times and events
+    search_text: str
+    first_person: bool
+    wants_lowest: bool  # of an EXTREME: the smallest, not the largest
+    is_outside: bool  # times were given, and no part of the video lies there
+    notes: tuple[str, ...]
+
+
+def parse(text: str, *, duration_ns: int, moment_window_s: float) -> Question:
+    """`text` taken apart for a video of `duration_ns`; a moment is `moment_window_s` to either side of a named time.
+
+    Raises QuestionError where there is no question, or one of more than 1,000 characters.
+    """
+    line = clean(text)
+    clock = VideoClock(duration_ns, max(1, round(moment_window_s * NS_PER_S)))
+    found = clocks.find_times(line, clock)
+    rest, anchors = _take_anchors(found.rest)
+    spans = clocks.steer(found.references)
+    kinds = vocabulary.find_kinds(rest)
+    threshold = _threshold(rest)
+    variables = vocabulary.find_variables(rest)
+    when_given = bool(found.references or anchors)
+    words = _words_beyond(rest, kinds)
+    ask = _ask(rest, kinds, variables, when_given=when_given or bool(found.unread), words=words)
+    target = EventQuery(_kinds_of(ask, rest, kinds), _subject(ask, rest, words, variables), _which(rest, ask))
+    return Question(
+        text=line,
+        ask=ask,
+        times=found.references,
+        spans=spans,
+        target=target,
+        anchors=tuple(anchors),
+        variables=variables if _is_about_state(ask, rest, target) else (),
+        threshold=threshold if ask is Ask.YES_NO or (ask is Ask.WHEN and not target.kinds) else None,
+        words=words,
+        search_text=rest.strip(" ?!.,") or line,
+        first_person=re.search(r"\b(?:i|i'm|me|my|mine|myself|we|us|our)\b", line, re.I) is not None,
+        wants_lowest=_LOWEST.search(rest) is not None,
+        is_outside=not spans and (bool(found.references) or (bool(found.unread) and ask is Ask.WHAT_HAPPENED)),
+        notes=found.notes,
+    )
+
+
+def clean(text: str) -> str:
+    """`text` on one line: control and invisible characters gone, typographic quotes and dashes made plain."""
+    if len(text) > MAX_CHARS:
+        raise QuestionError(f"the question has {len(text)} characters", remedy=f"ask in at most {MAX_CHARS:,}")
+    plain = text.translate(_PLAIN)
+    kept = "".join(c if unicodedata.category(c)[0] != "C" else (" " if c in "\t\r\n" else "") for c in plain)
+    line = re.sub(r"\s+", " ", kept).strip()
+    if not line:
+        raise QuestionError("there is no question", remedy="ask one, such as “how many times did I die?”")
+    return line
+
+
+_PLAIN = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-", "：": ":", "＠": "@", "？": "?"})
+
+# ---------------------------------------------------------------------------------------------------------------- anchors
+
+_CONNECTIVE = re.compile(
+    r"\b(?P<soft>(?:right|just|shortly|immediately|directly|soon)\s+)?"
+    r"(?:(?P<before>before|until|till|prior\s+to|leading\s+up\s+to|up\s+to|ahead\s+of|by\s+the\s+time)"
+    r"|(?P<after>after|following|since|once)"
+    r"|(?P<at>when(?:ever)?|while|during|as|upon|at\s+the\s+(?:time|moment)\s+(?:of|when|that)|the\s+moment|at|around|on)"
+    r"|(?P<between>between|from))\s+",
+    re.I,
+)
+_TIME_OF = re.compile(r"\b(?:the\s+)?(?P<nth>first|second|third|fourth|fifth|last|final|[0-9]{1,3}(?:st|nd|rd|th))\s+time\s+(?=\w)", re.I)
+_LEAD = re.compile(
+    rf"(?:(?:{vocabulary.WHO}|my|our|your|his|her|their|the|this|that|a|an|each|every|any|all|had|has|have|was|were|just|finally|"
+    r"actually|being|having|very|of)\s+)",
+    re.I,
+)
+_SUBORDINATE = re.compile(rf"(?:{vocabulary.WHO})\b", re.I)
+_NTH = re.compile(
+    r"(?:(?P<word>" + "|".join(ORDINALS) + r")|(?P<digits>[1-9][0-9]{0,2})(?:st|nd|rd|th)|"
+    r"(?P<from_end>second[\s-]to[\s-]last|next[\s-]to[\s-]last|penultimate|last|final|latest|most\s+recent)|(?P<next>next)|(?P<prev>previous))\b",
+    re.I,
+)
+_BOUNDARY = re.compile(
+    r"\s*(?:[,.;:?!]|$|\b(?:and|but|or|did|do|does|what|why|how|who|when|where|which|was|were|is|are|in|on|at|with|from|before"
+    r"|after|for|again|until|then|i|we|you|he|she|they|the\s+player)\b)",
+    re.I,
+)
+
+
+def _take_anchors(text: str) -> tuple[str, list[Anchor]]:
+    """The times of `text` that events give, and `text` without them."""
+    anchors: list[Anchor] = []
+    position = 0
+    while True:
+        found = _next_connective(text, position)
+        if found is None:
+            return re.sub(r"\s+", " ", text).strip(" ,"), anchors
+        taken = _anchor_at(text, found)
+        if taken is None:
+            position = found.end()
+            continue
+        new, start, end = taken
+        anchors.extend(new)
+        text = f"{text[:start]} {text[end:]}"
+        position = start
+
+
+def _next_connective(text: str, position: int) -> re.Match[str] | None:
+    matches = [m for m in (_CONNECTIVE.search(text, position), _TIME_OF.search(text, position)) if m]
+    return min(matches, key=lambda m: m.start(), default=None)
+
+
+def _anchor_at(text: str, found: re.Match[str]) -> tuple[list[Anchor], int, int] | None:
+    """The anchors that the connective `found` opens, and the part of `text` they take."""
+    groups = found.groupdict()
+    start = found.start()
+    if "at" in groups and groups["at"] and re.match(r"when|while|as|once", groups["at"], re.I):
+        if not _SUBORDINATE.match(text, found.end()) and not re.match(r"\w+ing\b", text[found.end() :]):
+            return None  # "when did I die" asks; "when I died" tells
+    first = _event_after(text, found.end())
+    if first is None:
+        return None
+    event, end = first
+    if "nth" in groups:
+        event = EventQuery(event.kinds, event.subject, _ordinal(_NTH.match(groups["nth"])))
+        return [Anchor(text[start:end].strip(), AnchorRelation.AT, event)], start, end
+    if groups["between"]:
+        return _between_events(text, start, event, end)
+    if groups["at"] and not _is_a_moment(groups["at"], text[found.end() : end]):
+        return None
+    relation = AnchorRelation.BEFORE if groups["before"] else AnchorRelation.AFTER if groups["after"] else AnchorRelation.AT
+    if groups["at"] and re.search(r"\bhad\b", text[:start], re.I):
+        relation = AnchorRelation.BEFORE  # "how many items had I collected when I died": up to then
+    length = clocks.trailing_length(text[:start].rstrip())
+    offset_ns = None
+    if length is not None and relation is not AnchorRelation.AT:
+        start, offset_ns = length
+        start = re.search(r"(?:\b(?:in|during|over)\s+)?(?:\bthe\s+)?(?:\b(?:last|first|final|next)\s+)?$", text[:start].rstrip() + " ", re.I).start()
+    return [Anchor(text[start:end].strip(), relation, event, offset_ns)], start, end
+
+
+def _is_a_moment(connective: str, words: str) -> bool:
+    """"at my death" names a moment; "on items" and "at health" do not."""
+    if connective.lower() in ("at", "around", "on", "during"):
+        return re.match(r"\s*(?:my|the|his|her|their|our|your|a|each|every)\b", words, re.I) is not None
+    return True
+
+
+def _between_events(text: str, start: int, event: EventQuery, end: int) -> tuple[list[Anchor], int, int] | None:
+    """"between my first and second death", "from the first death to the respawn"."""
+    joined = re.match(r"\s*(?:,\s*)?(?:and|to|until|till)\s+", text[end:])
+    if joined is None:
+        return None
+    second = _event_after(text, end + joined.end())
+    if second is None:
+        return None
+    other, stop = second
+    written = text[start:stop].strip()
+    return [Anchor(written, AnchorRelation.AFTER, event), Anchor(written, AnchorRelation.BEFORE, other)], start, stop
+
+
+def _event_after(text: str, position: int) -> tuple[EventQuery, int] | None:
+    """The event that stands at `position`, after pronouns, ordinals and up to two words of its subject."""
+    which: int | None = None
+    subject: list[str] = []
+    while position < len(text):
+        kind = vocabulary.kind_at(text[position:])
+        if kind is not None:
+            end = position + kind.end
+            words, end = _subject_after(text, end, kind.kind)
+            which, end = _time_after(text, end, which)
+            return EventQuery((kind.kind,), tuple([*subject, *words]), which), end
+        lead = _LEAD.match(text, position)
+        nth = None if lead else _NTH.match(text, position)
+        word = None if lead or nth else re.match(r"([\w'-]+)\s+", text[position:])
+        if lead is not None:
+            position = lead.end()
+        elif nth is not None:
+            which = _ordinal(nth)
+            position = nth.end() + (len(text[nth.end() :]) - len(text[nth.end() :].lstrip()))
+            if re.match(r"and\s", text[position:], re.I):
+                return _shared_noun(text, position, which)
+        elif word is not None and len(subject) < 2 and not _BOUNDARY.match(text, position):
+            subject.extend(vocabulary.telling_words(word.group(1)))
+            position += word.end()
+            if not vocabulary.telling_words(word.group(1)):
+                return None
+        else:
+            return None
+    return None
+
+
+def _shared_noun(text: str, position: int, which: int | None) -> tuple[EventQuery, int] | None:
+    """The first of "my first and second death": its event is the one that the second ordinal names."""
+    later = _event_after(text, position + len("and "))
+    if later is None:
+        return None
+    return EventQuery(later[0].kinds, later[0].subject, which), position
+
+
+def _subject_after(text: str, position: int, kind: str) -> tuple[list[str], int]:
+    """The item a pickup or a weapon change names after its verb: "picked up the red keycard"."""
+    if kind not in ("pickup", "weapon_change"):
+        return [], position
+    words: list[str] = []
+    end = position
+    while len(words) < 4 and not _BOUNDARY.match(text, end):
+        word = re.match(r"\s*([\w'-]+)", text[end:])
+        if word is None:
+            break
+        words.extend(vocabulary.telling_words(word.group(1)))
+        end += word.end()
+    return words, end
+
+
+def _time_after(text: str, position: int, which: int | None) -> tuple[int | None, int]:
+    """"for the second time" after an event."""
+    found = re.match(rf"\s+(?:for\s+)?(?:the|my)\s+({_NTH.pattern})\s+time\b", text[position:], re.I)
+    if found is None:
+        return which, position
+    return _ordinal(_NTH.match(found.group(1))), position + found.end()
+
+
+def _ordinal(found: re.Match[str] | None) -> int | None:
+    if found is None:
+        return None
+    if found["word"]:
+        return ORDINALS[found["word"].lower()]
+    if found["digits"]:
+        return int(found["digits"])
+    if found["next"]:
+        return 1
+    if found["from_end"] and not re.match(r"last|final|latest|most", found["from_end"], re.I):
+        return -2
+    return -1
+
+
+# -------------------------------------------------------------------------------------------------------------- what it asks
+
+_WHO = vocabulary.WHO
+_STATE_NAME = r"(?:health|hp|hit\s?points?|armou?r|shields?|ammo|ammunition|bullets|shells|rockets|rounds|cells|score|lives|weapons?|gun)"
+_LOWEST = re.compile(r"\b(?:lowest|smallest|least|fewest|minimum|min|weakest|lightest)\b", re.I)
+_EXTREME = re.compile(
+    r"\b(?:biggest|largest|highest|hardest|heaviest|worst|strongest|greatest|maximum|max|lowest|smallest|least|minimum|min|weakest"
+    r"|lightest|most\s+(?:damag\w*|health|armou?r|ammo|painful|severe|hurt)|hurt\s+\w+\s+(?:the\s+)?most|(?:the\s+)?most\s+(?:damage|health))\b",
+    re.I,
+)
+_STATE = re.compile(
+    rf"\bhow\s+(?:much|many)\s+(?:\w+\s+)?{_STATE_NAME}\b.*\b(?:have|had|has|left|remain\w*|got|is|are|was|were|there|carry\w*|on\s+me)\b"
+    rf"|\bhow\s+(?:much|many)\s+(?:\w+\s+)?{_STATE_NAME}\s*\??$"
+    rf"|\b(?:what|what's|whats|how|how's|tell\s+me|show\s+me|give\s+me)\b(?:\s+\w+)?\s+(?:my|the|his|her|their|your|our|player's|current)\s+"
+    rf"(?:player's\s+|current\s+|total\s+)?{_STATE_NAME}\b|\bwhat\s+{_STATE_NAME}\s+(?:did|was|do|am)\s|\bhow\s+healthy\b"
+    rf"|^(?:(?:my|the|his|her|player|player's|current)\s+)*{_STATE_NAME}(?:\s+(?:level|count|value|points|total|left))?\s*\??$"
+    rf"|\bwhich\s+(?:weapon|gun)\s+(?:did|was|were|am|is)\s+{_WHO}\s+(?:have|hold\w*|us\w*|carry\w*|wield\w*)",
+    re.I,
+)
+_YES_NO = re.compile(r"^(?:so\s+|and\s+|but\s+)?(?:did|do|does|was|were|is|are|am|have|has|had|could|can|will|would)(?:n't)?\b", re.I)
+_COUNT = re.compile(
+    r"\bhow\s+many\b|\bhow\s+often\b|\bnumber\s+of\b|\bcount\b|\bhow\s+frequently\b|#\s*of\b|\btally\b|\btotal\s+(?:deaths|kills|pick-?ups|shots|hits|items)\b",
+    re.I,
+)
+_TOTAL = re.compile(r"\bhow\s+much\b|\btotal\s+(?:amount|damage|health|healing)\b|\bsum\s+of\b|\bdamage\b.*\b(?:in\s+total|altogether|overall)\b", re.I)
+_WHEN = re.compile(
+    r"^(?:and\s+|so\s+|exactly\s+|tell\s+me\s+|show\s+me\s+)*when(?:'s)?\b(?!\s+(?:i|we|you|he|she|they|it|the\s+player)\s+\w)|\b(?:at\s+)?(?:what|which)\s+(?:time|moment|"
+    r"point|timestamp|second|minute)s?\b|\btime\s?stamps?\b|\bhow\s+(?:far\s+in|soon|early|late)\b|\bwhere\s+in\s+the\s+(?:video|recording)\b"
+    r"|\btimes?\s+(?:of|when|at\s+which)\b",
+    re.I,
+)
+_WHY_WORD = re.compile(r"\bwhy\b|\bhow\s+come\b|\breasons?\b|\bcause[sd]?\b|\bexplain\b", re.I)
+_WHY = re.compile(
+    r"\b(?:what|which\s+\w+)\s+(?:killed|hurt|hit|led\s+to|led\s+up\s+to|made\s+me\s+die)\b|\bwho\s+(?:killed|hurt|hit|shot)"
+    rf"|^how\s+did\s+{_WHO}\s+(?:\w+\s+)?die\b|\bwhat\s+did\s+{_WHO}\s+die\s+(?:of|from|to)\b|\b(?:killed|hit|hurt|shot)\s+by\s+(?:what|who)",
+    re.I,
+)
+_SUMMARY = re.compile(
+    r"\bsummar(?:y|ies|i[sz]e[sd]?)\b|\brecap\b|\boverview\b|\btl;?dr\b|\bhighlights?\b|\bhow\s+did\s+(?:it|the\s+\w+|this|things)\s+go\b"
+    r"|\bwhat(?:'s|\s+is|\s+was)\s+(?:this|the|that)\s+(?:video|recording|clip|session|match)(?:\s+\w+)?\s+about\b"
+    r"|\bdescribe\s+(?:the|this)\s+(?:whole\s+|entire\s+)?(?:video|recording|clip|session|match|game|run)\b",
+    re.I,
+)
+_LIST = re.compile(
+    r"\blist\b|\bshow\s+(?:me\s+)?(?:all|every|each|the|my)\b|\benumerate\b|\bname\s+(?:all|every|each|the)\b|\bgive\s+me\s+(?:all|every|each|a\s+list)\b"
+    r"|\b(?:all|every|each)\s+(?:of\s+)?(?:the\s+|my\s+)?\w+|\b(?:which|what)\s+(?:\w+\s+)?(?:items?|weapons?|guns?|pick-?ups?|messages?|things|keys?|ammo|power-?ups?)\b"
+    rf"|\bwhat\s+(?:all\s+)?(?:did|have|had)\s+{_WHO}\s+(?:all\s+)?(?:pick|collect|grab|get|find|loot|say|switch|equip)",
+    re.I,
+)
+_HAPPENED = re.compile(
+    r"\bwhat(?:'s|\s+all)?\s*(?:happen(?:s|ed|ing)?|occur(?:s|red)?|went\s+on|goes\s+on|(?:was|is)\s+(?:going\s+on|happening|there)|took\s+place|going\s+on)\b"
+    rf"|\bwhat\s+(?:did|do|does|was|were|am|is)\s+{_WHO}\s+(?:do|doing|up\s+to)\b|\bdescribe\b|\btell\s+me\b|\bwhat\s+do\s+you\s+see\b"
+    r"|\bwhat\s+(?:was|is)\s+(?:happening|on\s+(?:the\s+)?screen)\b|\bevents?\b|\bwhat\s+came\s+(?:next|before|after)\b|\bwhat\s+next\b",
+    re.I,
+)
+_HOW_LONG = re.compile(r"\bhow\s+long\b|\bwhat\s+is\s+the\s+(?:length|duration)\b|\b(?:length|duration)\s+of\s+the\s+(?:video|recording|clip)\b", re.I)
+_NEAR_ZERO = re.compile(r"\b(?:where)\b", re.I)
+
+
+def _ask(rest: str, kinds: tuple[vocabulary.KindFound, ...], variables: tuple[str, ...], *, when_given: bool, words: tuple[str, ...]) -> Ask:
+    """What a question without its times asks for; the first that fits, since "how many" outranks "when"."""
+    named = bool(kinds)
+    takes_amount = any(k.kind in ("damage", "heal", "armor", "shot", "pickup") for k in kinds)
+    if _HOW_LONG.search(rest):
+        return Ask.HOW_LONG
+    if _YES_NO.match(rest):
+        return Ask.YES_NO
+    if _EXTREME.search(rest) and (named or variables) and not _WHY_WORD.search(rest):
+        return Ask.EXTREME
+    if _WHY.search(rest) or _WHY_WORD.search(rest):
+        return Ask.WHY
+    if variables and _STATE.search(rest) and not takes_amount:
+        return Ask.STATE
+    if _COUNT.search(rest):
+        return Ask.COUNT
+    if _TOTAL.search(rest) and takes_amount:
+        return Ask.TOTAL
+    if _SUMMARY.search(rest):
+        return Ask.SUMMARY
+    if _WHEN.search(rest):
+        return Ask.WHEN
+    if named and (_LIST.search(rest) or not _HAPPENED.search(rest)):
+        return Ask.LIST
+    if _HAPPENED.search(rest) or not words:
+        return Ask.WHAT_HAPPENED if when_given else Ask.SUMMARY if _HAPPENED.search(rest) else Ask.OPEN
+    return Ask.OPEN
+
+
+def _kinds_of(ask: Ask, rest: str, kinds: tuple[vocabulary.KindFound, ...]) -> tuple[str, ...]:
+    named = tuple(dict.fromkeys(k.kind for k in kinds))
+    if ask is Ask.HOW_LONG and re.search(r"\bsurviv|\blived?\b|\blast(?:ed)?\b|\balive\b", rest, re.I):
+        return ("death",)
+    if ask in (Ask.SUMMARY, Ask.STATE) or (ask is Ask.WHEN and _crosses(rest)):
+        return ()
+    return named
+
+
+def _crosses(rest: str) -> bool:
+    """"when did my health drop below 50": a variable meets a number."""
+    threshold = _threshold(rest)
+    return threshold is not None and not threshold.is_count and bool(vocabulary.find_variables(rest))
+
+
+def _words_beyond(rest: str, kinds: tuple[vocabulary.KindFound, ...]) -> tuple[str, ...]:
+    """The telling words of a question outside the words that name event kinds."""
+    kept, position = [], 0
+    for kind in kinds:
+        kept.append(rest[position : kind.start])
+        position = kind.end
+    kept.append(rest[position:])
+    text = _NTH.sub(" ", " ".join(kept))
+    words = vocabulary.telling_words(_EXTREME.sub(" ", text))
+    return tuple(w for w in words if not w.isdigit() and w not in clocks.NUMBER_WORDS and w not in _COUNT_WORDS)
+
+
+_PLAYER_WORDS = frozenset(("enemy", "monster", "creature", "character", "doomguy", "hero", "number", "count", "frequently", "summary", "reason", "biggest"))
+
+
+def _subject(ask: Ask, rest: str, words: tuple[str, ...], variables: tuple[str, ...]) -> tuple[str, ...]:
+    if ask in (Ask.SUMMARY, Ask.STATE, Ask.HOW_LONG, Ask.WHAT_HAPPENED):
+        return ()
+    if ask is Ask.TOTAL or (ask is Ask.EXTREME and variables):
+        return tuple(w for w in words if w not in _PLAYER_WORDS and w not in ("health", "hp", "armor", "ammo"))
+    return tuple(w for w in words if w not in _PLAYER_WORDS)
+
+
+def _which(rest: str, ask: Ask) -> int | None:
+    """The ordinal of the events asked for: "my second death" is 2, "when did I last die" is -1."""
+    if ask in (Ask.SUMMARY, Ask.STATE):
+        return None
+    text = re.sub(r"\bat\s+(?:first|last)\b|\bfirst[\s-](?:aid|person)\b|\bthird[\s-]person\b", " ", rest, flags=re.I)
+    if ask is Ask.HOW_LONG:
+        text = re.sub(rf"\b(?:did|do|does)\s+{_WHO}\s+last\b", " ", text, flags=re.I)
+    found = _NTH.search(text)
+    if found is not None:
+        return _ordinal(found)
+    numbered = re.search(r"\b(?:death|hit|pick-?up|shot|message)\s+(?:number\s+|no\.?\s+|#\s?)?([1-9][0-9]{0,3})\b", text, re.I)
+    return int(numbered.group(1)) if numbered else None
+
+
+def _is_about_state(ask: Ask, rest: str, target: EventQuery) -> bool:
+    if ask is Ask.STATE:
+        return True
+    if ask is Ask.WHEN:
+        return _crosses(rest)
+    return ask in (Ask.EXTREME, Ask.YES_NO) and not target.kinds
+
+
+_COMPARISON = (
+    (r"more\s+than|over|above|greater\s+than|better\s+than", ">"),
+    (r"at\s+least|no\s+less\s+than|no\s+fewer\s+than", ">="),
+    (r"less\s+than|fewer\s+than|under|below", "<"),
+    (r"at\s+most|no\s+more\s+than|up\s+to", "<="),
+    (r"exactly|only|just|precisely|", "=="),
+)
+_COUNT_WORDS = {"once": 1, "twice": 2, "thrice": 3}
+
+
+def _threshold(rest: str) -> Threshold | None:
+    """"more than 2 times", "at least once", "under 50 health"; None where nothing is compared."""
+    number = r"(?<![:\w])(?P<n>[0-9]{1,7}(?:\.[0-9]+)?(?![:\w])|" + "|".join(k for k in clocks.NUMBER_WORDS if " " not in k and len(k) > 2) + ")"
+    for words, operator in _COMPARISON:
+        lead = rf"\b(?:{words})\s+" if not words.endswith("|") else rf"\b(?:(?:{words[:-1]})\s+)?"
+        once = re.search(rf"{lead}(?P<n>once|twice|thrice)\b", rest, re.I)
+        if once:
+            return Threshold(operator, _COUNT_WORDS[once["n"].lower()], is_count=True)
+        found = re.search(rf"{lead}{number}\s*(?P<unit>%|[a-z-]+)?", rest, re.I)
+        if found:
+            return _compared(operator, found)
+    return None
+
+
+def _compared(operator: str, found: re.Match[str]) -> Threshold | None:
+    word = found["n"].lower()
+    value = float(clocks.NUMBER_WORDS.get(word, 0)) if word in clocks.NUMBER_WORDS else float(word)
+    unit = (found["unit"] or "").lower()
+    if unit in ("time", "times") or vocabulary.find_kinds(unit):
+        return Threshold(operator, value, is_count=True)
+    if unit in ("", "%", "percent", "left", "or") or vocabulary.find_variables(unit):
+        return Threshold(operator, value, is_count=False)
+    return Threshold(operator, value, is_count=True)

@@ -1,0 +1,324 @@
+"""Which rows a question needs, and by which way they are found (pure apart from the source it asks).
+
+- Questions about events of a kind ("how many", "when", "the biggest", "list", "did I") are answered from every event of
+  that kind, never from the nearest few: a count over top-k is wrong as soon as k is passed.
+- Questions about a moment take every row in its window.
+- "Why" takes the event asked about and what led up to it.
+- Values of the HUD come from the game state.
+- Everything else is searched by meaning and by words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gvlm_resources.errors import QuestionError
+from gvlm_resources.reasoning import vocabulary
+from gvlm_resources.reasoning.protocol import Evidence, EvidenceSource, Lookup, Row, Scope, StateReading, Video
+from gvlm_resources.reasoning.question import Anchor, AnchorRelation, Ask, EventQuery, Question
+from gvlm_resources.settings import ReasoningSettings
+from gvlm_resources.timebase import NS_PER_S, Span, format_clock
+
+LEAD_UP_NS = 60 * NS_PER_S  # how far before a death its causes are looked for
+_BY_EVENT = frozenset((Ask.COUNT, Ask.TOTAL, Ask.WHEN, Ask.LIST, Ask.EXTREME, Ask.YES_NO, Ask.WHY, Ask.HOW_LONG))
+_RANGES = frozenset((Ask.COUNT, Ask.TOTAL, Ask.WHEN, Ask.LIST, Ask.EXTREME, Ask.YES_NO, Ask.HOW_LONG))
+_SPOKEN_OR_SHOWN = {"message": ("message", "text"), "speech": ("speech",)}
+
+
+@dataclass
+class _Tracer:
+    """The source, with a line of the trace for each call."""
+
+    source: EvidenceSource
+    lookups: list[Lookup] = field(default_factory=list)
+
+    def rows(self, video_id: str | None, kinds: tuple[str, ...], span: Span | None) -> tuple[Row, ...]:
+        found = self.source.rows(video_id=video_id, kinds=kinds, span=span)
+        self._note("rows", video_id, "", kinds, span, len(found))
+        return found
+
+    def states(self, video_id: str, variables: tuple[str, ...], span: Span | None) -> tuple[StateReading, ...]:
+        found = self.source.states(video_id=video_id, variables=variables, span=span)
+        self._note("states", video_id, "", variables, span, len(found))
+        return found
+
+    def search(self, text: str, video_id: str | None, span: Span | None, kinds: tuple[str, ...], k: int) -> tuple[Row, ...]:
+        found = self.source.search(text, video_id=video_id, span=span, kinds=kinds, k=k)
+        self._note("search", video_id, text, kinds, span, len(found))
+        return found
+
+    def _note(
+        self, method: str, video_id: str | None, text: str, kinds: tuple[str, ...], span: Span | None, found: int
+    ) -> None:
+        start, end = (span.start_ns, span.end_ns) if span else (None, None)
+        self.lookups.append(Lookup(method, video_id, text, kinds, start, end, found))
+
+
+def chosen_videos(source: EvidenceSource, video_id: str | None) -> tuple[Video, ...]:
+    """The video asked about, or all. Raises QuestionError where it is not there, or there is none at all."""
+    videos = source.videos()
+    if not videos:
+        raise QuestionError("no video has a timeline yet", remedy="add a video and materialise its timeline_index")
+    if video_id is None:
+        return videos
+    chosen = tuple(video for video in videos if video.video_id == video_id)
+    if not chosen:
+        raise QuestionError(
+            f"there is no timeline of a video {video_id[:100]!r}",
+            remedy="choose one of " + ", ".join(video.video_id for video in videos[:5]) + ("" if len(videos) <= 5 else ", ..."),
+        )
+    return chosen
+
+
+def gather(question: Question, videos: tuple[Video, ...], source: EvidenceSource, settings: ReasoningSettings) -> Evidence:
+    """The evidence for `question` in `videos`, which all have a timeline in `source`."""
+    tracer = _Tracer(source)
+    video_id = videos[0].video_id if len(videos) == 1 else None
+    window_ns = max(1, round(settings.moment_window_s * NS_PER_S))
+    scopes, notes = _scopes(question, videos, video_id, tracer, window_ns)
+    draft = Evidence(scopes, notes=tuple(notes))
+    if question.is_outside or not any(scope.everywhere or scope.spans for scope in scopes):
+        return _finish(draft, tracer, video_id)
+    if question.variables:
+        return _finish(_states_evidence(question, draft, tracer), tracer, video_id)
+    if question.ask in _BY_EVENT and question.target.kinds:
+        draft = _events_evidence(question, draft, tracer, video_id)
+        if question.ask is Ask.WHY and draft.rows:
+            draft = _lead_up(draft, tracer, window_ns)
+        if not draft.rows and question.target.subject:
+            draft = _searched(question, draft, tracer, video_id, settings.top_k)
+        return _finish(draft, tracer, video_id)
+    if question.ask is Ask.HOW_LONG:
+        return _finish(draft, tracer, video_id)
+    if question.ask in (Ask.WHAT_HAPPENED, Ask.SUMMARY) or (question.ask is Ask.WHY and not draft.scopes[0].everywhere):
+        return _finish(_window_evidence(draft, tracer, video_id), tracer, video_id)
+    if question.ask is Ask.COUNT and question.target.subject:
+        return _finish(_naming_evidence(question, draft, tracer, video_id), tracer, video_id)
+    return _finish(_searched(question, draft, tracer, video_id, settings.top_k), tracer, video_id)
+
+
+def _finish(draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:
+    """The draft with its trace, and where it holds nothing, with what the timeline does hold."""
+    inventory: tuple[tuple[str, int], ...] = ()
+    if not (draft.rows or draft.states):
+        counts: dict[str, int] = {}
+        ids = {scope.video.video_id for scope in draft.scopes}
+        for row in tracer.rows(video_id, (), None):
+            if row.video_id in ids:
+                counts[row.kind or row.source] = counts.get(row.kind or row.source, 0) + 1
+        inventory = tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    return _replace(draft, inventory=inventory, lookups=tuple(tracer.lookups))
+
+
+def _replace(evidence: Evidence, **changes: object) -> Evidence:
+    values = {name: getattr(evidence, name) for name in Evidence.__dataclass_fields__}
+    return Evidence(**{**values, **changes})
+
+
+# ------------------------------------------------------------------------------------------------------- where in the video
+
+
+def _scopes(
+    question: Question, videos: tuple[Video, ...], video_id: str | None, tracer: _Tracer, window_ns: int
+) -> tuple[tuple[Scope, ...], list[str]]:
+    """Where in each video the question looks: its times, narrowed by the events it names."""
+    notes: list[str] = []
+    found = {anchor.event: _matching(anchor.event, tracer.rows(video_id, _row_kinds(anchor.event.kinds), None)) for anchor in question.anchors}
+    scopes = []
+    for video in videos:
+        times = tuple(s for s in (_clipped(span, video) for span in question.spans) if s is not None)
+        if not question.anchors:
+            scopes.append(Scope(video, times, everywhere=not question.spans))
+            continue
+        bounds = [_anchored(question, anchor, video, found[anchor.event], times, window_ns, notes) for anchor in question.anchors]
+        scopes.append(Scope(video, _met(bounds), everywhere=False))
+    return tuple(scopes), list(dict.fromkeys(notes))
+
+
+def _clipped(span: Span, video: Video) -> Span | None:
+    end = min(span.end_ns, video.duration_ns)
+    return Span(span.start_ns, end) if span.start_ns < end else None
+
+
+def _anchored(
+    question: Question,
+    anchor: Anchor,
+    video: Video,
+    rows: tuple[Row, ...],
+    times: tuple[Span, ...],
+    window_ns: int,
+    notes: list[str],
+) -> tuple[Span, ...]:
+    """The spans that one anchor gives in one video; empty, with a note, where its event is not on the timeline."""
+    here = [r for r in rows if r.video_id == video.video_id and (not times or any(t.contains(r.start_ns) for t in times))]
+    which = anchor.event.which
+    takes_range = question.ask in _RANGES or len(question.anchors) > 1
+    if which is None and takes_range and len(here) > 1 and anchor.relation is not AnchorRelation.AT:
+        which = 1
+        notes.append(
+            f"“{anchor.text}” fits {len(here)} moments of {video.title}; the first, at {here[0].clock}, was taken."
+        )
+    chosen = _nth(tuple(here), which)
+    if not chosen:
+        event = " ".join([*anchor.event.subject, *anchor.event.kinds])
+        count = "no" if not here else f"only {len(here)}"
+        notes.append(f"“{anchor.text}” cannot be placed: the timeline of {video.title} records {count} such event ({event}).")
+    spans = (_around(anchor, row, video, takes_range, window_ns) for row in chosen)
+    return tuple(span for span in spans if span is not None)
+
+
+def _around(anchor: Anchor, row: Row, video: Video, takes_range: bool, window_ns: int) -> Span | None:
+    reach = anchor.offset_ns or (video.duration_ns if takes_range else window_ns)
+    if anchor.relation is AnchorRelation.BEFORE:
+        start, end = row.start_ns - reach, row.start_ns
+    elif anchor.relation is AnchorRelation.AFTER:
+        start, end = row.end_ns, row.end_ns + reach
+    else:
+        start, end = row.start_ns - window_ns, row.end_ns + window_ns
+    start, end = max(0, start), min(video.duration_ns, end)
+    return Span(start, end) if start < end else None
+
+
+def _met(bounds: list[tuple[Span, ...]]) -> tuple[Span, ...]:
+    """What all anchors share: "between my first and second death" is after the one and before the other."""
+    spans = bounds[0]
+    for other in bounds[1:]:
+        pairs = ((max(a.start_ns, b.start_ns), min(a.end_ns, b.end_ns)) for a in spans for b in other)
+        spans = tuple(Span(start, end) for start, end in pairs if start < end)
+    return tuple(sorted(dict.fromkeys(spans)))
+
+
+# ----------------------------------------------------------------------------------------------------------- which events
+
+
+def _row_kinds(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(k for kind in kinds for k in _SPOKEN_OR_SHOWN.get(kind, (kind,))))
+
+
+def _nth(rows: tuple[Row, ...], which: int | None) -> tuple[Row, ...]:
+    if which is None:
+        return rows
+    index = which - 1 if which > 0 else len(rows) + which
+    return rows[index : index + 1] if index >= 0 else ()
+
+
+def _matching(event: EventQuery, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    kept = tuple(row for row in rows if row.is_kind(_row_kinds(event.kinds)))
+    if event.subject:
+        kept = tuple(row for row in kept if vocabulary.names_all(event.subject, row_words(row)))
+    return _one_telling(event.kinds, kept)
+
+
+def row_words(row: Row) -> frozenset[str]:
+    """Folded words of a row."""
+    return frozenset(vocabulary.words_of(f"{row.text} {row.subject}"))
+
+
+def _one_telling(kinds: tuple[str, ...], rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Messages once: the event that stands for a message, and read text only where there is no such event."""
+    if "message" in kinds and any(row.kind == "message" and row.source == "event" for row in rows):
+        return tuple(row for row in rows if row.source != "text")
+    return rows
+
+
+def _events_evidence(question: Question, draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:
+    target = question.target
+    every = _one_telling(target.kinds, tracer.rows(video_id, _row_kinds(target.kinds), _hull(draft)))
+    scoped = [row for scope in draft.scopes for row in every if row.video_id == scope.video.video_id and scope.holds(row)]
+    named = [row for row in scoped if vocabulary.names_all(target.subject, row_words(row))]
+    rows: list[Row] = []
+    for scope in draft.scopes:
+        mine = tuple(row for row in named if row.video_id == scope.video.video_id)
+        rows.extend(_nearest(question, mine) if question.ask is Ask.WHY else _nth(mine, target.which))
+    unmatched = [] if rows else scoped
+    return _replace(draft, rows=tuple(rows), unmatched=tuple(unmatched))
+
+
+def _nearest(question: Question, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """For "why ... at 00:45": the event of the window that lies nearest to each moment named."""
+    chosen = _nth(rows, question.target.which)
+    moments = [time.at_ns for time in question.times if time.at_ns is not None]
+    if not moments or not chosen or question.target.which is not None:
+        return chosen
+    nearest = {min(chosen, key=lambda row: abs(row.start_ns - at_ns)).row_id for at_ns in moments}
+    return tuple(row for row in chosen if row.row_id in nearest)
+
+
+def _hull(draft: Evidence) -> Span | None:
+    """One span around all spans, so that one lookup serves them; None for whole videos."""
+    spans = [span for scope in draft.scopes for span in scope.spans]
+    if any(scope.everywhere for scope in draft.scopes) or not spans:
+        return None
+    return Span(min(s.start_ns for s in spans), max(s.end_ns for s in spans))
+
+
+def _lead_up(draft: Evidence, tracer: _Tracer, window_ns: int) -> Evidence:
+    """What stands before each event asked about, back to the life's beginning or `LEAD_UP_NS`."""
+    context: dict[str, Row] = {}
+    states: dict[str, StateReading] = {}
+    reach = max(LEAD_UP_NS, window_ns)
+    for row in draft.rows[:5]:
+        span = Span(max(0, row.start_ns - reach), row.end_ns + NS_PER_S)
+        context.update({r.row_id: r for r in tracer.rows(row.video_id, (), span) if r.row_id != row.row_id})
+        states.update({s.row_id: s for s in tracer.states(row.video_id, (), span)})
+    ordered = sorted(context.values(), key=lambda r: (r.video_id, r.start_ns))
+    return _replace(draft, context=tuple(ordered), states=tuple(states.values()))
+
+
+# ------------------------------------------------------------------------------------------------------------- other ways
+
+
+def _window_evidence(draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:
+    every = tracer.rows(video_id, (), _hull(draft))
+    rows = [row for scope in draft.scopes for row in every if row.video_id == scope.video.video_id and scope.covers(row)]
+    return _replace(draft, rows=tuple(rows))
+
+
+def _naming_evidence(question: Question, draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:
+    """Every row that names the words: what a count of something the timeline has no kind for can rest on."""
+    window = _window_evidence(draft, tracer, video_id)
+    named = tuple(row for row in window.rows if vocabulary.names_all(question.target.subject, row_words(row)))
+    return _replace(draft, rows=_nth(named, question.target.which))
+
+
+def _searched(question: Question, draft: Evidence, tracer: _Tracer, video_id: str | None, k: int) -> Evidence:
+    """Hits of one search a span (or of one search), best first, that share a word with the question or its meaning."""
+    spans: list[Span | None] = [None]
+    if len(draft.scopes) == 1 and draft.scopes[0].spans:
+        spans = list(draft.scopes[0].spans)
+    elif _hull(draft) is not None:
+        spans = [_hull(draft)]
+    hits: dict[str, Row] = {}
+    for span in spans:
+        for row in tracer.search(question.search_text, video_id, span, (), k):
+            hits.setdefault(row.row_id, row)
+    scopes = {scope.video.video_id: scope for scope in draft.scopes}
+    rows = [row for row in hits.values() if row.video_id in scopes and scopes[row.video_id].covers(row)]
+    return _replace(draft, rows=tuple(rows[:k]), is_search=True)
+
+
+def _states_evidence(question: Question, draft: Evidence, tracer: _Tracer) -> Evidence:
+    """Every reading of the variables up to the end of what is asked, so that the value that held there is among them."""
+    states: list[StateReading] = []
+    context: list[Row] = []
+    for scope in draft.scopes:
+        end = max((span.end_ns for span in scope.spans), default=scope.video.duration_ns)
+        states.extend(tracer.states(scope.video.video_id, tuple(v for v in question.variables if v != "weapon"), Span(0, end)))
+        if "weapon" in question.variables:
+            context.extend(tracer.rows(scope.video.video_id, ("weapon_change", "pickup"), Span(0, end)))
+    return _replace(draft, states=tuple(states), context=tuple(context))
+
+
+def describe_spans(scope: Scope) -> str:
+    """Where was looked, for people: "between 01:00 and 02:00"."""
+    if scope.everywhere:
+        return ""
+    parts = []
+    for span in scope.spans:
+        if span.start_ns == 0:
+            parts.append(f"before {format_clock(span.end_ns)}")
+        elif span.end_ns >= scope.video.duration_ns:
+            parts.append(f"from {format_clock(span.start_ns)} on")
+        else:
+            parts.append(f"between {format_clock(span.start_ns)} and {format_clock(span.end_ns)}")
+    return " and ".join(parts)

@@ -1,0 +1,203 @@
+"""English words for what a timeline holds (pure): event kinds, HUD variables, kinds of item, words that say nothing.
+
+A kind is the `kind` of a timeline row. Which item was meant is not listed here: the words left in a question are
+matched with the rows themselves, so a game with other items needs no change. `CATEGORIES` only knows that shells are
+ammunition.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+WHO = r"(?:i|we|you|he|she|they|it|one|the\s+player|player|my\s+character|the\s+character|doomguy)"
+_BE = r"(?:was|were|am|is|are|be|been|being|got|get|gets|getting)"
+_ADVERB = r"(?:\w+ly|ever|just|again|also|never)"
+_HURT = r"(?:hit|hurt|shot(?:\s+at)?|wounded|injured|damaged|burned|burnt|bitten|clawed|blasted|harmed)"
+
+# Tried at every place of a question in this order: "was I shot" is damage before "shot" is a shot.
+_PATTERNS: tuple[tuple[str, str], ...] = (
+    (
+        "death",
+        rf"{_BE}\s+(?:{WHO}\s+)?(?:{_ADVERB}\s+)?(?:killed|fragged|slain|murdered|dead)|killers?"
+        r"|kill(?:ed|s|ing)?\s+(?:me|us|you|him|her|them|the\s+player)\b"
+        r"|die[sd]?|dying|deaths?|dead|los(?:e|t|ing)\s+(?:a|my|his|her|the|all\s+my|any)\s+li(?:fe|ves)|lives\s+lost"
+        r"|perish(?:ed|es)?|game\s*over|kick(?:ed)?\s+the\s+bucket|passed\s+away|demise",
+    ),
+    ("kill", r"kill(?:s|ed|ing)?|frag(?:s|ged|ging)?|slay|slew|slain|murder(?:s|ed)?|take\s+out\s+(?:the|an?|any)\s+enem(?:y|ies)"),
+    (
+        "damage",
+        rf"{_BE}\s+(?:{WHO}\s+)?(?:{_ADVERB}\s+)?{_HURT}|(?:hurt|hit|shot|shoot|injure[ds]?|damage[ds]?)\s+(?:me|us|him|her)\b"
+        r"|t(?:ook|ake|akes|aking|aken)\s+(?:a\s+|any\s+|the\s+|some\s+|more\s+|most\s+|\w+est\s+)?(?:hits?|damage|hurt)"
+        r"|(?:hits?|damage)\s+(?:did\s+\w+\s+take|taken|received|suffered)|los(?:e|t|es|ing)\s+(?:\w+\s+)?(?:health|hp|hit\s+points)"
+        r"|(?:health|hp)\s+(?:did|do|does|have|has|had)\s+(?:the\s+)?\w+\s+los[et]"
+        r"|health\s+(?:loss(?:es)?|lost|drop(?:s|ped)?)|damag(?:e|es|ed|ing)|hurt(?:s|ing)?|injur(?:y|ies|ed)|wound(?:s|ed)?"
+        r"|got\s+hit|(?<!\bi )(?<!\bwe )hits?",
+    ),
+    (
+        "heal",
+        r"heal(?:s|ed|ing)?|(?:gain|regain|recover|restor|replenish)(?:s|e|es|ed|ing)?\s+(?:\w+\s+)?(?:health|hp|hit\s+points)"
+        r"|health\s+(?:gain(?:s|ed)?|regained|recovered|restored)"
+        r"|(?:health|hp)\s+(?:did|do|does|have|has|had)\s+(?:the\s+)?\w+\s+(?:re)?(?:gain|cover|store)(?:ed)?",
+    ),
+    ("armor", r"(?:gain|los|regain)(?:s|e|es|t|ed|ing)?\s+(?:\w+\s+)?armou?r|armou?r\s+(?:gain(?:s|ed)?|loss(?:es)?|lost|gained)"),
+    (
+        "respawn",
+        r"re-?spawn(?:s|ed|ing)?|c(?:ome|ame|oming)\s+back(?:\s+to\s+life)?|reviv(?:e|es|ed|al)|reborn|restart(?:s|ed|ing)?"
+        r"|start(?:ed)?\s+over|new\s+life",
+    ),
+    (
+        "weapon_change",
+        r"(?:switch|chang|swap)(?:e|es|ed|ing|ped|ping)?\s+(?:(?:my|his|her|the|to|over|from|between)\s+)*(?:weapons?|guns?)"
+        r"|(?:switch|chang|swap)(?:e|es|ed|ing|ped|ping)?\s+to\b|weapon\s+(?:switch|chang|swap)(?:e|es|s|ed|ing)?"
+        r"|equip(?:s|ped|ping)?",
+    ),
+    (
+        "shot",
+        r"shots?|sho(?:o)?t(?:s|ing)?|fir(?:ed|es|ing)|(?<!on )(?<!the )fire(?=\s*(?:$|[?.!,]|my|the|a|an|off|at|any))|gunshots?"
+        r"|(?:ammo|ammunition|bullets|shells|rounds)\s+(?:did|do|does|have|has|had)\s+(?:the\s+)?\w+\s+(?:us|spen|wast|fir|shoot|shot)\w*"
+        r"|pull(?:ed)?\s+the\s+trigger|(?:us(?:e|ed|ing)|spen[dt]|wast(?:e|ed))\s+(?:\w+\s+)?(?:ammo|ammunition|bullets|shells)",
+    ),
+    (
+        "pickup",
+        r"pick(?:s|ed|ing)?(?:-|\s+)?ups?|pick(?:s|ed|ing)?(?=\s+(?:[\w-]+\s+){1,4}up\b)|collect(?:s|ed|ing)?|grab(?:s|bed|bing)?"
+        r"|loot(?:s|ed|ing)?|obtain(?:s|ed|ing)?|acquir(?:e|es|ed|ing)|gather(?:s|ed|ing)?|(?:get|got|gets|getting|find|found|finds"
+        r"|finding|t(?:ake|ook|akes|aking)|receiv(?:e|ed|es|ing))(?=\s+(?:a|an|the|my|any|some|more|another|his|her|that|hold\s+of)\s)"
+        r"|(?:get|got|gets|getting|find|found|finds|finding)(?=\s+(?:\w+\s+)?(?:ammo|armou?r|health|items?|weapons?|keys?|keycards?|"
+        r"shells|bullets|rockets|cells|medi?kits?|stimpacks?)\b)|items?(?!\s+(?:list|box))|power-?ups?",
+    ),
+    (
+        "message",
+        r"messages?|notifications?|(?:on-?\s?screen|hud)\s+(?:text|line)|text\s+on\s+(?:the\s+)?screen|(?:hud|screen|game)\s+"
+        r"(?:said|says|say|show(?:ed|s)?|read|tell|told)|(?:did|does)\s+the\s+(?:hud|screen|game)\s+(?:say|show|tell|read)",
+    ),
+    (
+        "speech",
+        r"said|says?|saying|sp(?:eak|eaks|eaking|oke|oken)|talk(?:s|ed|ing)?|speech|voices?|comment(?:ary|ator|s)?|narrat(?:or|ion)"
+        r"|hear|heard|dialogue?|utter(?:ed|ance|ances)?|transcript",
+    ),
+)
+_KINDS = tuple((kind, re.compile(rf"(?<!\w)(?:{pattern})(?!\w)", re.I)) for kind, pattern in _PATTERNS)
+
+VARIABLES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (name, re.compile(rf"\b(?:{pattern})\b", re.I))
+    for name, pattern in (
+        ("health", r"health|hp|hit\s?points?|life\s+points|life\s?bar"),
+        ("armor", r"armou?r|shields?"),
+        ("ammo", r"ammo|ammunition|bullets?|shells?|rockets?|rounds?|cells?|clip"),
+        ("score", r"score|points"),
+        ("lives", r"lives"),
+        ("weapon", r"weapons?|guns?"),
+    )
+)
+
+# A word of a question on the left is met by any word on the right in a row.
+CATEGORIES: dict[str, frozenset[str]] = {
+    "ammo": frozenset(("ammo", "clip", "bullet", "shell", "rocket", "cell", "round", "magazine", "missile", "backpack", "energy")),
+    "health": frozenset(("health", "medikit", "medkit", "stimpack", "soulsphere", "supercharge", "berserk", "heal", "megasphere")),
+    "medikit": frozenset(("medikit", "medkit")),
+    "medkit": frozenset(("medikit", "medkit")),
+    "key": frozenset(("key", "keycard", "skull", "passcard")),
+    "keycard": frozenset(("key", "keycard", "passcard")),
+    "weapon": frozenset(
+        ("weapon", "shotgun", "chaingun", "minigun", "pistol", "launcher", "rifle", "plasma", "bfg9000", "bfg", "chainsaw", "gun")
+    ),
+    "gun": frozenset(("gun", "shotgun", "chaingun", "minigun", "pistol", "rifle", "plasma")),
+    "minigun": frozenset(("minigun", "chaingun")),
+    "chaingun": frozenset(("minigun", "chaingun")),
+    "armor": frozenset(("armor", "megaarmor", "armour", "vest", "megasphere")),
+    "bfg": frozenset(("bfg", "bfg9000")),
+}
+
+SILENT = frozenset(
+    """
+    a about actually after again all along already also altogether always am an and another any anyone anything are around as ask
+    at away be because been before being between both but by came can cause caused causes clip come comes could did do does doing
+    done down during each either else entire ever every everything exactly far few first following footage for from full game
+    gameplay gave get gets getting give go goes going gone got had happen happened happening happens has have having he her here
+    hers him his how however i if in include including into is it its itself just kind kinds know last lead led left let like list
+    lot made main make makes many match may me mention might mine moment moments more most much my myself name named near no none
+    nor not nothing now number occur occurred occurs of off often on once one only onto or other our out over overall own part
+    player players please point points present quite really reason recording right run same say seconds see seen session shall she
+    should show showed shown shows so some somebody someone something soon start started still stream such take tell than that the
+    their them then there these they thing things this those through thus time times timeline timestamp timestamps to together told too total tried
+    under until up upon us use used uses very video was way we well went were what whats when whens where which while who whole
+    whom whose why will with within without would yes yet you your yours
+    take takes took taking using change changed drop dropped fell appear appears appeared mention mentions mentioned word words
+    below above least reach reached times summarize summarise explain or anything amount amounts anywhere long longest survive survived alive level end beginning during round
+    minute minutes second sec secs min mins hour hours
+    """.split()
+)
+
+
+_WORD = re.compile(r"[^\W_](?:[\w'’-]*\w)?")
+
+
+@dataclass(frozen=True, slots=True)
+class KindFound:
+    kind: str
+    start: int
+    end: int
+
+
+def find_kinds(text: str) -> tuple[KindFound, ...]:
+    """The event kinds that `text` names, in order of place; of two that overlap the earlier pattern wins."""
+    found: list[KindFound] = []
+    for kind, pattern in _KINDS:
+        for match in pattern.finditer(text):
+            if match.end() > match.start() and all(match.end() <= f.start or f.end <= match.start() for f in found):
+                found.append(KindFound(kind, match.start(), match.end()))
+    return tuple(sorted(found, key=lambda f: f.start))
+
+
+def kind_at(text: str) -> KindFound | None:
+    """The event kind that `text` begins with."""
+    for kind, pattern in _KINDS:
+        match = pattern.match(text)
+        if match and match.end():
+            return KindFound(kind, 0, match.end())
+    return None
+
+
+def find_variables(text: str) -> tuple[str, ...]:
+    """The HUD variables that `text` names."""
+    return tuple(name for name, pattern in VARIABLES if pattern.search(text))
+
+
+def fold(word: str) -> str:
+    """A word in the form in which words are compared: lower case, British and plural endings gone."""
+    word = word.lower().replace("’", "'").removesuffix("'s").strip("'").replace("armour", "armor")
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 4 and word.endswith(("sses", "shes", "ches", "xes")):
+        return word[:-2]
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """Folded words of `text`, in order, each once."""
+    return tuple(dict.fromkeys(fold(word) for word in _WORD.findall(text)))
+
+
+def telling_words(text: str) -> tuple[str, ...]:
+    """The words that say what a question is about: those left without pronouns, auxiliaries and the like."""
+    kept = (w for w in _WORD.findall(text) if w.lower() not in SILENT)
+    folded = (fold(w) for w in kept)
+    return tuple(dict.fromkeys(w for w in folded if w not in SILENT and (len(w) > 1 or w.isdigit())))
+
+
+def names_all(words: Iterable[str], text_words: frozenset[str]) -> bool:
+    """Whether every one of `words` is met by a word of a row."""
+    return all(_met(word, text_words) for word in words)
+
+
+def names_any(words: Iterable[str], text_words: frozenset[str]) -> bool:
+    """Whether one of `words` is met by a word of a row."""
+    return any(_met(word, text_words) for word in words)
+
+
+def _met(word: str, text_words: frozenset[str]) -> bool:
+    return word in text_words or not CATEGORIES.get(word, frozenset()).isdisjoint(text_words)
