@@ -1,5 +1,6 @@
 """Findings on stored results (pure): each is what one asset check says about one video."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ from gvlm_resources.lake import files
 from gvlm_resources.lake.catalogue import Catalogue, VideoRecord
 from gvlm_resources.lake.store import Result
 from gvlm_resources.schemas import STATUS_FAILED, STATUS_FILTERED, STATUS_OK
-from gvlm_resources.timebase import NS_PER_S, format_clock, s_from_ns
+from gvlm_resources.timebase import format_clock, s_from_ns
 
 if TYPE_CHECKING:
-    from gvlm_resources.timeline.store import TimelineStore
     from gvlm_resources.video.probe import Probe
+
+    from gvlm_resources.timeline.store import TimelineStore
 
 LONGEST_PAUSE_S = 5.0
 COVERAGE_INTERVALS = 2.5
@@ -44,14 +46,14 @@ def covers_the_video(rows: pa.Table, probe: "Probe", rate_hz: float) -> Finding:
     """The longest stretch without a sampled frame, from the first frame of the video to its end."""
     moments = [probe.first_frame_ns, *_ints(rows, "pts_ns"), probe.duration_ns]
     allowed_s = max(COVERAGE_INTERVALS / rate_hz, s_from_ns(probe.max_interval_ns) + 1 / rate_hz)
-    gap_ns, start_ns = max((b - a, a) for a, b in zip(moments, moments[1:], strict=False))
+    gap_ns, start_ns = max((b - a, a) for a, b in itertools.pairwise(moments))
     summary = f"longest stretch without a frame {s_from_ns(gap_ns):.2f} s at {format_clock(start_ns)}"
     return Finding("covers_the_video", s_from_ns(gap_ns) <= allowed_s, summary)
 
 
 def times_rise(rows: pa.Table, probe: "Probe") -> Finding:
     moments = _ints(rows, "pts_ns")
-    rising = all(a < b for a, b in zip(moments, moments[1:], strict=False))
+    rising = all(a < b for a, b in itertools.pairwise(moments))
     inside = all(0 <= ns < probe.duration_ns for ns in moments)
     return Finding("times_rise", rising and inside, f"{len(moments)} times, {'rising' if rising else 'out of order'}")
 
@@ -64,7 +66,7 @@ def clip_times_rise(rows: pa.Table, probe: "Probe") -> Finding:
         if not 0 <= row["start_ns"] < row["end_ns"] <= probe.duration_ns
         or any(a > b for a, b in zip(row["frame_pts_ns"], row["frame_pts_ns"][1:], strict=False))
     ]
-    rising = all(a < b for a, b in zip(starts, starts[1:], strict=False))
+    rising = all(a < b for a, b in itertools.pairwise(starts))
     return Finding("times_rise", rising and not bad, f"{len(starts)} clips, {len(bad)} with bad times {bad[:SHOWN]}")
 
 
@@ -79,7 +81,7 @@ def has_no_gaps(rows: pa.Table) -> Finding:
     breaks = [
         (region, a[1], b[0])
         for region, spans in _spans_by(rows, "region").items()
-        for a, b in zip(spans, spans[1:], strict=False)
+        for a, b in itertools.pairwise(spans)
         if a[1] != b[0]
     ]
     return Finding("has_no_gaps", not breaks, f"{rows.num_rows} crops, {len(breaks)} breaks {breaks[:SHOWN]}")
@@ -102,7 +104,7 @@ def sound_is_as_expected(result: Result, name: str, probe: "Probe") -> Finding:
 
 def spans_are_in_order(rows: pa.Table, probe: "Probe") -> Finding:
     spans = list(zip(_ints(rows, "start_ns"), _ints(rows, "end_ns"), strict=True))
-    apart = all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False))
+    apart = all(a[1] <= b[0] for a, b in itertools.pairwise(spans))
     end_ns = max(probe.duration_ns, probe.audio_end_ns)
     inside = all(0 <= start < end <= end_ns for start, end in spans)
     return Finding("spans_are_in_order", apart and inside, f"{len(spans)} speech spans")
@@ -148,7 +150,7 @@ def has_no_overlap(rows: pa.Table) -> Finding:
     overlaps = [
         (variable, b[0])
         for variable, spans in _spans_by(kept, "variable").items()
-        for a, b in zip(spans, spans[1:], strict=False)
+        for a, b in itertools.pairwise(spans)
         if a[1] > b[0]
     ]
     return Finding(
@@ -168,7 +170,7 @@ def few_readings_rejected(rows: pa.Table) -> Finding:
 def events_are_in_order(rows: pa.Table, probe: "Probe") -> Finding:
     starts = _ints(rows, "start_ns")
     end_ns = max(probe.duration_ns, probe.audio_end_ns)
-    rising = all(a <= b for a, b in zip(starts, starts[1:], strict=False))
+    rising = all(a <= b for a, b in itertools.pairwise(starts))
     inside = all(0 <= a < b <= end_ns for a, b in zip(starts, _ints(rows, "end_ns"), strict=True))
     unique = len(set(rows.column("event_id").to_pylist())) == rows.num_rows
     return Finding("events_are_in_order", rising and inside and unique, f"{rows.num_rows} events")

@@ -7,9 +7,7 @@ Exit codes: 0 done · 1 something failed, and the message says what and what to 
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
-from functools import wraps
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,6 +27,7 @@ FAILED, PARTLY = 1, 3
 app = typer.Typer(
     help="Gameplay videos in; a searchable timeline and answers that cite moments out.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -47,7 +46,9 @@ def main() -> None:
 @app.command()
 def add(
     source: Annotated[str, typer.Argument(help="A video file, a folder, an http(s) URL, or a CSV manifest.")],
-    game: Annotated[str, typer.Option(help="The game's name, for its HUD and rules; `gvlm games` lists them.")] = "generic",
+    game: Annotated[
+        str, typer.Option(help="The game's name, for its HUD and rules; `gvlm games` lists them.")
+    ] = "generic",
     licence: Annotated[str, typer.Option(help="Licence of the footage, kept with it.")] = "",
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into sub-folders too.")] = False,
     link: Annotated[bool, typer.Option("--link", help="Hard-link local files instead of copying them.")] = False,
@@ -89,7 +90,9 @@ def videos(
         typer.echo(json.dumps({"videos": rows, "quarantined": bad}, indent=2))
         return
     for row in rows:
-        typer.echo(f"{row['video_id']:<60} {row['duration']:>8}  {row['game']:<12} {row['built']} of {row['stages']} built")
+        typer.echo(
+            f"{row['video_id']:<60} {row['duration']:>8}  {row['game']:<12} {row['built']} of {row['stages']} built"
+        )
     for row in bad:
         typer.secho(f"quarantined: {row['source']} [{row['code']}] {row['reason']}", fg="yellow")
     if not rows and not bad:
@@ -99,7 +102,9 @@ def videos(
 @app.command()
 def build(
     video: Annotated[list[str] | None, typer.Argument(help="Video ids; without any, the whole library.")] = None,
-    select: Annotated[str, typer.Option(help="Assets, in Dagster's selection syntax: `ocr_text`, `ocr_text+`, `*`.")] = "*",
+    select: Annotated[
+        str, typer.Option(help="Assets, in Dagster's selection syntax: `ocr_text`, `ocr_text+`, `*`.")
+    ] = "*",
 ) -> None:
     """Materialise the assets of videos through Dagster, one run a video. What is fresh is skipped."""
     from gvlm_assets import running
@@ -169,7 +174,9 @@ def _print_answer(answer: Any, catalogue: Catalogue) -> None:
     for row in answer.evidence:
         if row.row_id in cited:
             label = Span(row.start_ns, row.end_ns).label()
-            typer.echo(f"  [{label}] {row.text}  ({titles.get(row.video_id, row.video_id)}, {row.frame_id or row.row_id})")
+            typer.echo(
+                f"  [{label}] {row.text}  ({titles.get(row.video_id, row.video_id)}, {row.frame_id or row.row_id})"
+            )
     for note in answer.notes:
         typer.secho(f"  note: {note}", dim=True)
     typer.secho(f"  composed by {answer.core}", dim=True)

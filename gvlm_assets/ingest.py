@@ -41,7 +41,7 @@ video = step(
     "video",
     {
         "video": Face(
-            description="The source video, verified and probed: streams, duration, where media time starts, frame times, "
+            description="The source video, verified and probed: streams, duration, start of media time, frame times, "
             "rotation, sound. Added with `gvlm add`, stored under its content's hash.",
             group="ingest",
             kinds=frozenset({"ffmpeg", "json"}),
@@ -58,7 +58,7 @@ video = step(
 
 @dg.asset(group_name="ingest", kinds={"json"}, owners=OWNERS)
 def quarantine(lake_folder: LakeFolder) -> dg.MaterializeResult:
-    """Sources that could not become a video, each with the reason and the remedy. Written by `gvlm add` and by builds."""
+    """Sources that could not become a video, each with the reason and the remedy."""
     rows = lake_folder.catalogue().quarantined()
     table = "| source | stage | code | reason | remedy |\n|---|---|---|---|---|\n" + "\n".join(
         f"| {_cell(row.origin)} | {row.stage} | {row.code} | {_cell(row.reason)} | {_cell(row.remedy)} |"

@@ -172,9 +172,10 @@ def _build_each(
                 metadata = _common_metadata(result, seconds.get(asset)) | description.metadata
                 findings[asset][video_id] = description.findings
                 _record(context, asset, video_id, metadata, many=len(keys) > 1)
+            shop.lake_folder.catalogue().clear_quarantine(origin=video_id, stage=_stage(faces))
         except GvlmError as error:
             failures[video_id] = error
-            _quarantine(shop.lake_folder, list(faces), video_id, error)
+            _quarantine(shop.lake_folder, _stage(faces), video_id, error)
             context.log.error(f"{video_id}: {error}")
     if failures:
         raise _failure(failures, of=len(keys))
@@ -232,10 +233,14 @@ def _record(context: dg.AssetExecutionContext, asset: str, video_id: str, metada
     context.add_asset_metadata(metadata, asset_key=asset, partition_key=video_id)
 
 
-def _quarantine(lake_folder: LakeFolder, assets: Sequence[str], video_id: str, error: GvlmError) -> None:
+def _stage(faces: Mapping[str, Face]) -> str:
+    return "+".join(faces)
+
+
+def _quarantine(lake_folder: LakeFolder, stage: str, video_id: str, error: GvlmError) -> None:
     if isinstance(error, SourceError):
         lake_folder.catalogue().add_quarantine(
-            origin=video_id, stage="+".join(assets), code=error.code, reason=error.cause, remedy=error.remedy
+            origin=video_id, stage=stage, code=error.code, reason=error.cause, remedy=error.remedy
         )
 
 

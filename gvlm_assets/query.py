@@ -30,7 +30,9 @@ INDEX = "timeline_index"
     owners=OWNERS,
     code_version=CODE_VERSION,
     check_specs=[
-        dg.AssetCheckSpec("citations_resolve", asset="answers", description="Every citation names a row of the evidence."),
+        dg.AssetCheckSpec(
+            "citations_resolve", asset="answers", description="Every citation names a row of the evidence."
+        ),
         dg.AssetCheckSpec(
             "is_supported",
             asset="answers",

@@ -86,7 +86,9 @@ class Runner:
 
         keys = self._resolve(select) & self._resolve_selection(definitions.PER_VIDEO_SELECTION)
         if not keys:
-            raise SettingsError(f"--select {select!r} names no per-video asset", remedy="see the asset graph: `make ui`")
+            raise SettingsError(
+                f"--select {select!r} names no per-video asset", remedy="see the asset graph: `make ui`"
+            )
         return self._run(sorted(keys), video_id, show)
 
     def answer(self, question_id: str) -> Outcome:

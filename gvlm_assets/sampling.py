@@ -100,7 +100,7 @@ sampling = step(
             _clips,
         ),
         "hud_crops": _face(
-            "Each HUD region of the game at every change of its pixels, lossless. Empty for a game without HUD regions.",
+            "Each HUD region of the game at every change of its pixels, lossless. Empty where the game has none.",
             "parquet",
             {"has_no_gaps": "The crops of each region follow each other without a gap or an overlap."},
             _hud_crops,
@@ -108,9 +108,7 @@ sampling = step(
         "audio": _face(
             "16 kHz mono sound in step with media time. Holds no file where the video has no sound.",
             "wav",
-            {
-                "sound_is_as_expected": "As long as the container says to half a second; absent only where the video is mute."
-            },
+            {"sound_is_as_expected": "As long as the container says to 0.5 s; absent only where the video is mute."},
             _audio,
         ),
     },

@@ -113,7 +113,7 @@ ocr_text = step(
     "ocr_text",
     {
         "ocr_text": Face(
-            "What is written: each HUD region by itself, then the rest of the frame; a row a text and the span it stood.",
+            "What is written: each HUD region by itself, then the rest of the frame; a row a text and its span.",
             "perception",
             frozenset({"onnx", "parquet"}),
             {

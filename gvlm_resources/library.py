@@ -100,9 +100,7 @@ def _under_its_known_id(catalogue: Catalogue, record: VideoRecord) -> VideoRecor
 def _add_download(source: Source, catalogue: Catalogue, settings: Settings, game: str) -> Added:
     from gvlm_resources.video.download import download
 
-    fetched = download(
-        source.location, catalogue.layout.downloads(), video=settings.video, limits=settings.download
-    )
+    fetched = download(source.location, catalogue.layout.downloads(), video=settings.video, limits=settings.download)
     try:
         local = Source(
             str(fetched.path),
@@ -151,4 +149,3 @@ def take_from_inbox(catalogue: Catalogue, name: str, settings: Settings, options
     rejected = catalogue.layout.inbox() / REJECTED
     rejected.mkdir(exist_ok=True)
     path.rename(rejected / path.name)
-

@@ -48,7 +48,14 @@ STAGES: Mapping[str, Stage] = {
             settings=("speech",),
             models=("speech",),
         ),
-        Stage("ocr_text", "1", upstream=("video", "frames", "hud_crops"), settings=("ocr",), game=("hud",), models=("ocr",)),
+        Stage(
+            "ocr_text",
+            "1",
+            upstream=("video", "frames", "hud_crops"),
+            settings=("ocr",),
+            game=("hud",),
+            models=("ocr",),
+        ),
         Stage("game_state", "1", upstream=("video", "ocr_text"), game=("hud", "variables")),
         Stage(
             "timeline_events",

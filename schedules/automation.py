@@ -58,7 +58,9 @@ def new_videos(videos: dg.DynamicPartitionsDefinition) -> dg.SensorDefinition:
 def asked_questions(questions: dg.DynamicPartitionsDefinition, answering: dg.AssetSelection) -> dg.SensorDefinition:
     """Has every question answered that was asked in the UI and has no answer yet."""
 
-    @dg.sensor(name="asked_questions", target=answering, minimum_interval_seconds=15, description=asked_questions.__doc__)
+    text = asked_questions.__doc__
+
+    @dg.sensor(name="asked_questions", target=answering, minimum_interval_seconds=15, description=text)
     def sensor(context: dg.SensorEvaluationContext, lake_folder: LakeFolder) -> dg.SensorResult:
         answered = set(lake_folder.lake().partitions("answers"))
         waiting = [key for key in lake_folder.catalogue().question_ids() if key not in answered][:RUNS_PER_TICK]

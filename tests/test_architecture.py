@@ -99,7 +99,8 @@ def test_asset_modules_have_real_annotations(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PURE)
 def test_pure_modules_import_no_io_library(path: str) -> None:
-    assert not roots(ROOT / path) & (HEAVY | {"PIL", "requests", "subprocess", "socket", "filelock", "dagster", "rapidocr"})
+    impure = {"PIL", "requests", "subprocess", "socket", "filelock", "dagster", "rapidocr"}
+    assert not roots(ROOT / path) & (HEAVY | impure)
 
 
 @pytest.mark.parametrize("path", sources("gvlm_resources"), ids=str)

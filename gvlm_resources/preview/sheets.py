@@ -34,8 +34,8 @@ class Picture:
 class Reading:
     """A text and where it stands: `(x0, y0, x1, y1)` in pixels of the frame it was read on."""
 
-    box: tuple[float, float, float, float]
     text: str
+    box: tuple[float, float, float, float]
     confidence: float = 1.0
 
 
@@ -49,57 +49,53 @@ def spread(count: int, at_most: int) -> list[int]:
 
 
 def contact_sheet(
-    pictures: Sequence[Picture],
-    *,
-    at_most: int = 12,
-    columns: int = 4,
-    width_px: int = 640,
-    max_bytes: int = MAX_BYTES,
+    pictures: Sequence[Picture], *, at_most: int = 8, columns: int = 4, width_px: int = 640, max_bytes: int = MAX_BYTES
 ) -> bytes:
-    """JPEG: frames in order, row by row, each with its time in a corner and its note in another."""
+    """JPEG: `at_most` of the frames, evenly spread, in rows; below each its time and its note."""
     shown = [pictures[i] for i in spread(len(pictures), at_most)]
-    if not shown:
-        return jpeg(_notice("no frames", width_px), max_bytes=max_bytes)
-    columns = min(columns, len(shown))
-    tile_px = (width_px - (columns - 1) * _GAP_PX) // columns
-    tiles = [_captioned(picture, tile_px) for picture in shown]
-    return jpeg(_grid(tiles, columns), max_bytes=max_bytes)
+
+    def draw(width: int) -> Image.Image:
+        return _grid([_tile(p, format_clock(p.pts_ns), _tile_px(width, columns)) for p in shown], columns)
+
+    return jpeg(draw if shown else lambda width: _notice("no frames", width), width_px, max_bytes=max_bytes)
 
 
 def evidence_strip(
-    pictures: Sequence[Picture], *, at_most: int = 6, width_px: int = 720, max_bytes: int = MAX_BYTES
+    pictures: Sequence[Picture], *, at_most: int = 6, width_px: int = 640, max_bytes: int = MAX_BYTES
 ) -> bytes:
-    """JPEG: the frames that an answer cites side by side, numbered from 1, with their notes below.
+    """JPEG: the frames that an answer cites, three in a row, numbered from 1, with their notes below.
 
     Shows the first `at_most`, because the numbers are those of the citations.
     """
     shown = pictures[:at_most]
-    if not shown:
-        return jpeg(_notice("no frames are cited", width_px), max_bytes=max_bytes)
-    columns = min(len(shown), 3)
-    tile_px = (width_px - (columns - 1) * _GAP_PX) // columns
-    tiles = [_cited(picture, number, tile_px) for number, picture in enumerate(shown, start=1)]
-    return jpeg(_grid(tiles, columns), max_bytes=max_bytes)
+
+    def draw(width: int) -> Image.Image:
+        titles = [f"[{number}] {format_clock(picture.pts_ns)}" for number, picture in enumerate(shown, start=1)]
+        tiles = [_tile(p, title, _tile_px(width, 3), lines=2) for p, title in zip(shown, titles, strict=True)]
+        return _grid(tiles, 3)
+
+    return jpeg(draw if shown else lambda width: _notice("no frames are cited", width), width_px, max_bytes=max_bytes)
 
 
 def ocr_overlay(
     image: bytes | NDArray[np.uint8], readings: Sequence[Reading], *, width_px: int = 640, max_bytes: int = 12_000
 ) -> bytes:
     """JPEG: the frame with a box around each reading and its text above, orange where the confidence is under 0.8."""
-    frame = _opened(image, width_px)
-    scale = width_px / frame.width
-    shown = _resized(frame, width_px)
-    shown = Image.blend(shown, Image.new("RGB", shown.size, _BACKGROUND), 0.25)  # so that the labels stand out
-    draw = ImageDraw.Draw(shown)
-    full = _full_size(image)
-    scale = width_px / full[0]
-    taken: list[tuple[float, float, float, float]] = []
-    for reading in sorted(readings, key=lambda reading: (reading.box[1], reading.box[0])):
-        colour = _SURE if reading.confidence >= 0.8 else _UNSURE
-        box = tuple(edge * scale for edge in reading.box)
-        draw.rectangle(box, outline=colour, width=2)
-        _label(draw, shown.size, box, reading.text, colour, taken)
-    return jpeg(shown, max_bytes=max_bytes)
+    in_order = sorted(readings, key=lambda reading: (reading.box[1], reading.box[0]))
+    full_width = _full_width(image)
+
+    def draw(width: int) -> Image.Image:
+        shown = _resized(_opened(image, width), width)
+        canvas = ImageDraw.Draw(shown)
+        taken: list[tuple[float, float, float, float]] = []
+        for reading in in_order:
+            colour = _SURE if reading.confidence >= 0.8 else _UNSURE
+            box = tuple(edge * width / full_width for edge in reading.box)
+            canvas.rectangle(box, outline=colour, width=2)
+            _label(canvas, shown.size, box, reading.text, colour, taken)
+        return shown
+
+    return jpeg(draw, width_px, max_bytes=max_bytes)
 
 
 def _label(
@@ -117,9 +113,9 @@ def _label(
     x = min(max(0.0, box[0]), size[0] - width)
     lowest = size[1] - height
     places = [box[1] - height, box[3] + 1, *np.arange(box[3] + 1, lowest, height), *np.arange(box[1], 0, -height)]
-    fitting = [min(max(0.0, float(y)), lowest) for y in places]
-    free = (y for y in fitting if not any(_touch((x, y, x + width, y + height), other) for other in taken))
-    y = next(free, fitting[0])
+    inside = [float(y) for y in places if 0 <= y <= lowest] or [0.0]
+    free = (y for y in inside if not any(_touch((x, y, x + width, y + height), other) for other in taken))
+    y = next(free, inside[0])
     taken.append((x, y, x + width, y + height))
     draw.rectangle((x, y, x + width, y + height), fill=colour)
     draw_text(draw, (x + 3, y + 1), text, size_px, (0, 0, 0))
@@ -129,10 +125,8 @@ def _touch(a: tuple[float, float, float, float], b: tuple[float, float, float, f
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def _full_size(image: bytes | NDArray[np.uint8]) -> tuple[int, int]:
-    if isinstance(image, bytes):
-        return Image.open(io.BytesIO(image)).size
-    return image.shape[1], image.shape[0]
+def _full_width(image: bytes | NDArray[np.uint8]) -> int:
+    return Image.open(io.BytesIO(image)).width if isinstance(image, bytes) else image.shape[1]
 
 
 def _opened(image: bytes | NDArray[np.uint8], width_px: int) -> Image.Image:
@@ -148,34 +142,26 @@ def _resized(image: Image.Image, width_px: int) -> Image.Image:
     return image.resize((width_px, height_px), Image.Resampling.LANCZOS)
 
 
-def _captioned(picture: Picture, tile_px: int) -> Image.Image:
-    tile = _resized(_opened(picture.image, tile_px), tile_px)
-    draw = ImageDraw.Draw(tile)
-    _tag(draw, format_clock(picture.pts_ns), (0, tile.height - 16))
-    if picture.note:
-        _tag(draw, shortened(picture.note, 12, tile_px - 6), (0, 0))
-    return tile
+def _tile_px(width_px: int, columns: int) -> int:
+    return (width_px - (columns - 1) * _GAP_PX) // columns
 
 
-def _tag(draw: ImageDraw.ImageDraw, text: str, at: tuple[int, int]) -> None:
-    x, y = at
-    draw.rectangle((x, y, x + text_width(text, 12) + 5, y + 15), fill=(0, 0, 0))
-    draw_text(draw, (x + 3, y), text, 12)
-
-
-def _cited(picture: Picture, number: int, tile_px: int) -> Image.Image:
+def _tile(picture: Picture, title: str, tile_px: int, *, lines: int = 0) -> Image.Image:
+    """The frame, whole, and below it the title. The note follows the title, or has `lines` lines of its own."""
     frame = _resized(_opened(picture.image, tile_px), tile_px)
-    notes = wrapped(picture.note, 12, tile_px - 4, lines=2)
-    tile = Image.new("RGB", (tile_px, frame.height + 20 + 15 * len(notes)), _BACKGROUND)
+    notes = wrapped(picture.note, 12, tile_px - 4, lines=lines) if lines else []
+    title = title if lines or not picture.note else f"{title}  {picture.note}"
+    tile = Image.new("RGB", (tile_px, frame.height + 17 + 15 * len(notes)), _BACKGROUND)
     tile.paste(frame, (0, 0))
     draw = ImageDraw.Draw(tile)
-    draw_text(draw, (2, frame.height + 2), f"[{number}] {format_clock(picture.pts_ns)}", 13)
+    draw_text(draw, (3, frame.height + 1), shortened(title, 12, tile_px - 4), 12)
     for row, line in enumerate(notes):
-        draw_text(draw, (2, frame.height + 19 + 15 * row), line, 12, _DIM)
+        draw_text(draw, (3, frame.height + 16 + 15 * row), line, 12, _DIM)
     return tile
 
 
 def _grid(tiles: Sequence[Image.Image], columns: int) -> Image.Image:
+    columns = min(columns, len(tiles))
     rows = [tiles[i : i + columns] for i in range(0, len(tiles), columns)]
     heights = [max(tile.height for tile in row) for row in rows]
     width = columns * tiles[0].width + (columns - 1) * _GAP_PX

@@ -139,18 +139,20 @@ class Lookup:
         when = ""
         if self.start_ns is not None and self.end_ns is not None:
             when = f", {Span(self.start_ns, self.end_ns).label()}"
-        what = f"search for “{self.text}”" if self.method == "search" else f"all {self.method}"
         kinds = f" of kind {', '.join(self.kinds)}" if self.kinds else ""
-        return f"{what}{kinds} in {where}{when}: {self.found} found"
+        if self.method == "search":
+            return f"the {self.found} rows nearest to “{self.text}” in {where}{when}"
+        return f"all {self.method}{kinds} in {where}{when} ({self.found})"
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One video that a question is about, and where in it; `spans` empty with `anchored` means nowhere."""
+    """One video that a question is about, and where in it. No span and not `everywhere`: nowhere."""
 
     video: Video
     spans: tuple[Span, ...]
     everywhere: bool  # no time was given: the whole video
+    points_ns: tuple[int, ...] = ()  # the moments named, by a clock or by an event
 
     def covers(self, row: Row) -> bool:
         return self.everywhere or any(span.overlaps(row.span) for span in self.spans)
@@ -165,12 +167,15 @@ class Evidence:
     """What a question was found to need.
 
     `rows` answer it: exact listings in order of time, or (`is_search`) search hits, best first. `unmatched` are rows of
-    the right kind that do not name the words asked for. `context` stands around them, in order of time.
+    the right kind and time that do not name what was asked for, `elsewhere` are those at other times, where there is
+    none at the right one. `context` stands around them, in order of time.
     """
 
     scopes: tuple[Scope, ...]
     rows: tuple[Row, ...] = ()
     unmatched: tuple[Row, ...] = ()
+    elsewhere: tuple[Row, ...] = ()
+    anchors: tuple[Row, ...] = ()  # the events that the question gives times by: "before my second death"
     context: tuple[Row, ...] = ()
     states: tuple[StateReading, ...] = ()
     inventory: tuple[tuple[str, int], ...] = ()  # what the timelines hold at all, where nothing was found

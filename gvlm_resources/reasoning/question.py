@@ -100,6 +100,7 @@ class Question:
     search_text: str
     first_person: bool
     wants_lowest: bool  # of an EXTREME: the smallest, not the largest
+    life: int | None  # of a HOW_LONG: which life, counted as `EventQuery.which` is
     is_outside: bool  # times were given, and no part of the video lies there
     notes: tuple[str, ...]
 
@@ -120,7 +121,10 @@ def parse(text: str, *, duration_ns: int, moment_window_s: float) -> Question:
     when_given = bool(found.references or anchors)
     words = _words_beyond(rest, kinds)
     ask = _ask(rest, kinds, variables, when_given=when_given or bool(found.unread), words=words)
-    target = EventQuery(_kinds_of(ask, rest, kinds), _subject(ask, rest, words, variables), _which(rest, ask))
+    named = _kinds_of(ask, rest, kinds)
+    is_life = ask is Ask.HOW_LONG and "respawn" in named
+    which = _which(rest, ask)
+    target = EventQuery(named, _subject(ask, rest, words, variables), None if is_life else which)
     return Question(
         text=line,
         ask=ask,
@@ -134,6 +138,7 @@ def parse(text: str, *, duration_ns: int, moment_window_s: float) -> Question:
         search_text=rest.strip(" ?!.,") or line,
         first_person=re.search(r"\b(?:i|i'm|me|my|mine|myself|we|us|our)\b", line, re.I) is not None,
         wants_lowest=_LOWEST.search(rest) is not None,
+        life=which if is_life else None,
         is_outside=not spans and (bool(found.references) or (bool(found.unread) and ask is Ask.WHAT_HAPPENED)),
         notes=found.notes,
     )
@@ -420,8 +425,8 @@ def _ask(rest: str, kinds: tuple[vocabulary.KindFound, ...], variables: tuple[st
 
 def _kinds_of(ask: Ask, rest: str, kinds: tuple[vocabulary.KindFound, ...]) -> tuple[str, ...]:
     named = tuple(dict.fromkeys(k.kind for k in kinds))
-    if ask is Ask.HOW_LONG and re.search(r"\bsurviv|\blived?\b|\blast(?:ed)?\b|\balive\b", rest, re.I):
-        return ("death",)
+    if ask is Ask.HOW_LONG and re.search(r"\bsurviv|\blives?\b|\blived\b|\blife\b|\blast(?:ed)?\b|\balive\b", rest, re.I):
+        return ("death", "respawn")
     if ask in (Ask.SUMMARY, Ask.STATE) or (ask is Ask.WHEN and _crosses(rest)):
         return ()
     return named
@@ -445,12 +450,14 @@ def _words_beyond(rest: str, kinds: tuple[vocabulary.KindFound, ...]) -> tuple[s
     return tuple(w for w in words if not w.isdigit() and w not in clocks.NUMBER_WORDS and w not in _COUNT_WORDS)
 
 
-_PLAYER_WORDS = frozenset(("enemy", "monster", "creature", "character", "doomguy", "hero", "number", "count", "frequently", "summary", "reason", "biggest"))
+_PLAYER_WORDS = frozenset(("video", "place", "spot", "enemy", "monster", "creature", "character", "doomguy", "hero", "number", "count", "frequently", "summary", "reason", "biggest"))
 
 
 def _subject(ask: Ask, rest: str, words: tuple[str, ...], variables: tuple[str, ...]) -> tuple[str, ...]:
-    if ask in (Ask.SUMMARY, Ask.STATE, Ask.HOW_LONG, Ask.WHAT_HAPPENED):
+    if ask in (Ask.SUMMARY, Ask.STATE, Ask.WHAT_HAPPENED):
         return ()
+    if ask is Ask.HOW_LONG or re.search(r"\b(?:switch|chang|swap|equip)\w*\b", rest, re.I):
+        return tuple(w for w in words if w not in _PLAYER_WORDS and w not in ("life", "live", "weapon", "gun"))
     if ask is Ask.TOTAL or (ask is Ask.EXTREME and variables):
         return tuple(w for w in words if w not in _PLAYER_WORDS and w not in ("health", "hp", "armor", "ammo"))
     return tuple(w for w in words if w not in _PLAYER_WORDS)

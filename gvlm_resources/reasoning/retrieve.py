@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gvlm_resources.errors import QuestionError
@@ -75,8 +76,8 @@ def gather(question: Question, videos: tuple[Video, ...], source: EvidenceSource
     tracer = _Tracer(source)
     video_id = videos[0].video_id if len(videos) == 1 else None
     window_ns = max(1, round(settings.moment_window_s * NS_PER_S))
-    scopes, notes = _scopes(question, videos, video_id, tracer, window_ns)
-    draft = Evidence(scopes, notes=tuple(notes))
+    draft = _placed(question, videos, video_id, tracer, window_ns)
+    scopes = draft.scopes
     if question.is_outside or not any(scope.everywhere or scope.spans for scope in scopes):
         return _finish(draft, tracer, video_id)
     if question.variables:
@@ -86,7 +87,7 @@ def gather(question: Question, videos: tuple[Video, ...], source: EvidenceSource
         if question.ask is Ask.WHY and draft.rows:
             draft = _lead_up(draft, tracer, window_ns)
         if not draft.rows and question.target.subject:
-            draft = _searched(question, draft, tracer, video_id, settings.top_k)
+            draft = _searched(" ".join(question.target.subject), draft, tracer, video_id, settings.top_k)
         return _finish(draft, tracer, video_id)
     if question.ask is Ask.HOW_LONG:
         return _finish(draft, tracer, video_id)
@@ -94,7 +95,7 @@ def gather(question: Question, videos: tuple[Video, ...], source: EvidenceSource
         return _finish(_window_evidence(draft, tracer, video_id), tracer, video_id)
     if question.ask is Ask.COUNT and question.target.subject:
         return _finish(_naming_evidence(question, draft, tracer, video_id), tracer, video_id)
-    return _finish(_searched(question, draft, tracer, video_id, settings.top_k), tracer, video_id)
+    return _finish(_searched(question.search_text, draft, tracer, video_id, settings.top_k), tracer, video_id)
 
 
 def _finish(draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:
@@ -118,21 +119,30 @@ def _replace(evidence: Evidence, **changes: object) -> Evidence:
 # ------------------------------------------------------------------------------------------------------- where in the video
 
 
-def _scopes(
+def _placed(
     question: Question, videos: tuple[Video, ...], video_id: str | None, tracer: _Tracer, window_ns: int
-) -> tuple[tuple[Scope, ...], list[str]]:
+) -> Evidence:
     """Where in each video the question looks: its times, narrowed by the events it names."""
     notes: list[str] = []
+    anchors: list[Row] = []
     found = {anchor.event: _matching(anchor.event, tracer.rows(video_id, _row_kinds(anchor.event.kinds), None)) for anchor in question.anchors}
     scopes = []
     for video in videos:
         times = tuple(s for s in (_clipped(span, video) for span in question.spans) if s is not None)
         if not question.anchors:
-            scopes.append(Scope(video, times, everywhere=not question.spans))
+            points = tuple(t.at_ns for t in question.times if t.at_ns is not None and t.at_ns < video.duration_ns)
+            scopes.append(Scope(video, times, everywhere=not question.spans, points_ns=points))
             continue
-        bounds = [_anchored(question, anchor, video, found[anchor.event], times, window_ns, notes) for anchor in question.anchors]
-        scopes.append(Scope(video, _met(bounds), everywhere=False))
-    return tuple(scopes), list(dict.fromkeys(notes))
+        bounds = []
+        points_ns: list[int] = []
+        for anchor in question.anchors:
+            chosen = _anchor_rows(question, anchor, video, found[anchor.event], times, notes)
+            around = (_around(anchor, row, video, _takes_range(question), window_ns) for row in chosen)
+            bounds.append(tuple(span for span in around if span is not None))
+            points_ns.extend(_point(anchor, row) for row in chosen)
+            anchors.extend(chosen)
+        scopes.append(Scope(video, _met(bounds), everywhere=False, points_ns=tuple(points_ns)))
+    return Evidence(tuple(scopes), anchors=tuple(anchors), notes=tuple(dict.fromkeys(notes)))
 
 
 def _clipped(span: Span, video: Video) -> Span | None:
@@ -140,31 +150,34 @@ def _clipped(span: Span, video: Video) -> Span | None:
     return Span(span.start_ns, end) if span.start_ns < end else None
 
 
-def _anchored(
-    question: Question,
-    anchor: Anchor,
-    video: Video,
-    rows: tuple[Row, ...],
-    times: tuple[Span, ...],
-    window_ns: int,
-    notes: list[str],
-) -> tuple[Span, ...]:
-    """The spans that one anchor gives in one video; empty, with a note, where its event is not on the timeline."""
+def _takes_range(question: Question) -> bool:
+    """Whether "before" and "after" reach to the ends of the video: for a count they do, for a moment they do not."""
+    return question.ask in _RANGES or len(question.anchors) > 1
+
+
+def _anchor_rows(
+    question: Question, anchor: Anchor, video: Video, rows: tuple[Row, ...], times: tuple[Span, ...], notes: list[str]
+) -> tuple[Row, ...]:
+    """The events that one anchor means in one video; empty, with a note, where it is not on the timeline."""
     here = [r for r in rows if r.video_id == video.video_id and (not times or any(t.contains(r.start_ns) for t in times))]
     which = anchor.event.which
-    takes_range = question.ask in _RANGES or len(question.anchors) > 1
-    if which is None and takes_range and len(here) > 1 and anchor.relation is not AnchorRelation.AT:
+    if which is None and _takes_range(question) and len(here) > 1 and anchor.relation is not AnchorRelation.AT:
         which = 1
-        notes.append(
-            f"“{anchor.text}” fits {len(here)} moments of {video.title}; the first, at {here[0].clock}, was taken."
-        )
+        notes.append(f"“{anchor.text}” fits {len(here)} moments of {video.title}; the first, {here[0].clock}, was taken.")
     chosen = _nth(tuple(here), which)
     if not chosen:
         event = " ".join([*anchor.event.subject, *anchor.event.kinds])
-        count = "no" if not here else f"only {len(here)}"
-        notes.append(f"“{anchor.text}” cannot be placed: the timeline of {video.title} records {count} such event ({event}).")
-    spans = (_around(anchor, row, video, takes_range, window_ns) for row in chosen)
-    return tuple(span for span in spans if span is not None)
+        count = "no such event" if not here else f"only {len(here)} of them"
+        notes.append(f"“{anchor.text}” cannot be placed: the timeline of {video.title} records {count} ({event}).")
+    return chosen
+
+
+def _point(anchor: Anchor, row: Row) -> int:
+    if anchor.relation is AnchorRelation.BEFORE:
+        return max(0, row.start_ns - (anchor.offset_ns or 1))
+    if anchor.relation is AnchorRelation.AFTER:
+        return row.end_ns + (anchor.offset_ns or 0)
+    return row.start_ns
 
 
 def _around(anchor: Anchor, row: Row, video: Video, takes_range: bool, window_ns: int) -> Span | None:
@@ -204,14 +217,26 @@ def _nth(rows: tuple[Row, ...], which: int | None) -> tuple[Row, ...]:
 
 def _matching(event: EventQuery, rows: tuple[Row, ...]) -> tuple[Row, ...]:
     kept = tuple(row for row in rows if row.is_kind(_row_kinds(event.kinds)))
-    if event.subject:
-        kept = tuple(row for row in kept if vocabulary.names_all(event.subject, row_words(row)))
-    return _one_telling(event.kinds, kept)
+    return named_rows(event.subject, _one_telling(event.kinds, kept))
 
 
-def row_words(row: Row) -> frozenset[str]:
-    """Folded words of a row."""
-    return frozenset(vocabulary.words_of(f"{row.text} {row.subject}"))
+def named_rows(subject: tuple[str, ...], rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The rows that name what is asked for. Where some are about just that, those: shells are not "the shotgun".
+
+    A word that stands for a kind of item, such as "armor" or "ammo", means all of them.
+    """
+    if not subject:
+        return tuple(rows)
+    naming = tuple(row for row in rows if vocabulary.names_all(subject, row_words(row)))
+    if any(word in vocabulary.CATEGORIES for word in subject):
+        return naming
+    just = tuple(row for row in naming if set(vocabulary.telling_words(row.subject)) == set(subject))
+    return just or naming
+
+
+def row_words(row: Row) -> vocabulary.Named:
+    """What a row names."""
+    return vocabulary.Named.of(row.text, row.subject)
 
 
 def _one_telling(kinds: tuple[str, ...], rows: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -223,9 +248,14 @@ def _one_telling(kinds: tuple[str, ...], rows: tuple[Row, ...]) -> tuple[Row, ..
 
 def _events_evidence(question: Question, draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:
     target = question.target
-    every = _one_telling(target.kinds, tracer.rows(video_id, _row_kinds(target.kinds), _hull(draft)))
+    kinds, hull = _row_kinds(target.kinds), _hull(draft)
+    every = _one_telling(target.kinds, tracer.rows(video_id, kinds, hull))
     scoped = [row for scope in draft.scopes for row in every if row.video_id == scope.video.video_id and scope.holds(row)]
-    named = [row for row in scoped if vocabulary.names_all(target.subject, row_words(row))]
+    named = named_rows(target.subject, scoped)
+    if not scoped and hull is not None:
+        ids = {scope.video.video_id for scope in draft.scopes}
+        elsewhere = _one_telling(target.kinds, tracer.rows(video_id, kinds, None))
+        return _replace(draft, elsewhere=named_rows(target.subject, [row for row in elsewhere if row.video_id in ids]))
     rows: list[Row] = []
     for scope in draft.scopes:
         mine = tuple(row for row in named if row.video_id == scope.video.video_id)
@@ -281,8 +311,8 @@ def _naming_evidence(question: Question, draft: Evidence, tracer: _Tracer, video
     return _replace(draft, rows=_nth(named, question.target.which))
 
 
-def _searched(question: Question, draft: Evidence, tracer: _Tracer, video_id: str | None, k: int) -> Evidence:
-    """Hits of one search a span (or of one search), best first, that share a word with the question or its meaning."""
+def _searched(text: str, draft: Evidence, tracer: _Tracer, video_id: str | None, k: int) -> Evidence:
+    """The hits of a search in each span asked about, or in the whole, best first."""
     spans: list[Span | None] = [None]
     if len(draft.scopes) == 1 and draft.scopes[0].spans:
         spans = list(draft.scopes[0].spans)
@@ -290,7 +320,7 @@ def _searched(question: Question, draft: Evidence, tracer: _Tracer, video_id: st
         spans = [_hull(draft)]
     hits: dict[str, Row] = {}
     for span in spans:
-        for row in tracer.search(question.search_text, video_id, span, (), k):
+        for row in tracer.search(text, video_id, span, (), k):
             hits.setdefault(row.row_id, row)
     scopes = {scope.video.video_id: scope for scope in draft.scopes}
     rows = [row for row in hits.values() if row.video_id in scopes and scopes[row.video_id].covers(row)]
@@ -303,22 +333,24 @@ def _states_evidence(question: Question, draft: Evidence, tracer: _Tracer) -> Ev
     context: list[Row] = []
     for scope in draft.scopes:
         end = max((span.end_ns for span in scope.spans), default=scope.video.duration_ns)
-        states.extend(tracer.states(scope.video.video_id, tuple(v for v in question.variables if v != "weapon"), Span(0, end)))
+        variables = tuple(v for v in question.variables if v != "weapon")
+        if variables:
+            states.extend(tracer.states(scope.video.video_id, variables, Span(0, end)))
         if "weapon" in question.variables:
             context.extend(tracer.rows(scope.video.video_id, ("weapon_change", "pickup"), Span(0, end)))
     return _replace(draft, states=tuple(states), context=tuple(context))
 
 
 def describe_spans(scope: Scope) -> str:
-    """Where was looked, for people: "between 01:00 and 02:00"."""
-    if scope.everywhere:
+    """Where was looked, for people: "between 01:00 and 02:00"; nothing for the whole video."""
+    if scope.everywhere or not scope.spans:
         return ""
-    parts = []
-    for span in scope.spans:
-        if span.start_ns == 0:
-            parts.append(f"before {format_clock(span.end_ns)}")
-        elif span.end_ns >= scope.video.duration_ns:
-            parts.append(f"from {format_clock(span.start_ns)} on")
-        else:
-            parts.append(f"between {format_clock(span.start_ns)} and {format_clock(span.end_ns)}")
-    return " and ".join(parts)
+    if len(scope.spans) > 1:
+        parts = [f"{format_clock(span.start_ns)}-{format_clock(span.end_ns)}" for span in scope.spans]
+        return f"in {', '.join(parts[:-1])} and {parts[-1]}"
+    start, end = format_clock(scope.spans[0].start_ns), format_clock(scope.spans[0].end_ns)
+    if scope.spans[0].start_ns == 0:
+        return f"before {end}"
+    if scope.spans[0].end_ns >= scope.video.duration_ns:
+        return f"from {start} on"
+    return f"between {start} and {end}"

@@ -189,15 +189,32 @@ def telling_words(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(w for w in folded if w not in SILENT and (len(w) > 1 or w.isdigit())))
 
 
-def names_all(words: Iterable[str], text_words: frozenset[str]) -> bool:
-    """Whether every one of `words` is met by a word of a row."""
-    return all(_met(word, text_words) for word in words)
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The words of a row, and the last word of its subject, which says what kind of thing it is."""
+
+    words: frozenset[str]
+    head: str
+
+    @staticmethod
+    def of(text: str, subject: str) -> Named:
+        last = words_of(subject)[-1:]
+        return Named(frozenset(words_of(f"{text} {subject}")), last[0] if last else "")
+
+    def names(self, word: str) -> bool:
+        """Whether the row names `word`, or a thing of the kind that `word` stands for."""
+        if word in ("weapon", "gun") and self.head:
+            return self.head in CATEGORIES["weapon"]  # shotgun shells are no weapon
+        if word == "ammo" and self.head in CATEGORIES["weapon"]:
+            return False  # and a rocket launcher is no ammunition
+        return word in self.words or not CATEGORIES.get(word, frozenset()).isdisjoint(self.words)
 
 
-def names_any(words: Iterable[str], text_words: frozenset[str]) -> bool:
-    """Whether one of `words` is met by a word of a row."""
-    return any(_met(word, text_words) for word in words)
+def names_all(words: Iterable[str], named: Named) -> bool:
+    """Whether a row names every one of `words`."""
+    return all(named.names(word) for word in words)
 
 
-def _met(word: str, text_words: frozenset[str]) -> bool:
-    return word in text_words or not CATEGORIES.get(word, frozenset()).isdisjoint(text_words)
+def names_any(words: Iterable[str], named: Named) -> bool:
+    """Whether a row names one of `words`."""
+    return any(named.names(word) for word in words)

@@ -8,6 +8,7 @@ of the death. Everything else is as in single player, but for weapons, which sta
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,6 +100,7 @@ class Engine:
             raise ValueError(f"skill is 1 (easiest) to 5, got {skill}")
         self.level = level
         self._tic = 0
+        self._state: vzd.GameState | None = None  # of this tic: fetching it copies every buffer
         self._folder = tempfile.TemporaryDirectory(prefix="gvlm-sim-")
         self._game = self._configured(level, seed, skill)
         self._variables = [getattr(vzd.GameVariable, name) for name in VARIABLES]
@@ -167,11 +169,12 @@ class Engine:
         bits = int(action.buttons)
         # The engine counts turns to the right as positive.
         self._game.make_action([bits >> at & 1 for at in range(len(_BUTTONS))] + [-action.turn_cdeg / 100], 1)
+        self._state = None
         self._tic += 1
 
     def observe(self) -> Observation:
         """What can be seen, heard and known now. Not to be called once the level is `over`."""
-        state = self._game.get_state()
+        state = self._now()
         values = {
             name: float(self._game.get_game_variable(variable))
             for name, variable in zip(VARIABLES, self._variables, strict=True)
@@ -181,23 +184,34 @@ class Engine:
             frame=state.screen_buffer,
             sound=state.audio_buffer,
             variables=values,
-            notifications=tuple(line for line in (state.notifications_buffer or "").split("\n") if line),
+            notifications=_lines(state.notifications_buffer or ""),
             visible=tuple(_visible(label) for label in state.labels if label.object_category != "Self"),
         )
+
+    def _now(self) -> vzd.GameState:
+        if self._state is None:
+            self._state = self._game.get_state()
+        return self._state
 
     def things(self) -> list[Thing]:
         """Every object of the level, seen or not."""
         return [
             Thing(o.id, o.name, o.category, o.position_x, o.position_y, o.position_z)
-            for o in self._game.get_state().objects
+            for o in self._now().objects
             if o.category != "Self"
         ]
 
     def sector_heights(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Floors and ceilings as they are now, by sector number."""
-        sectors = self._game.get_state().sectors
+        sectors = self._now().sectors
         floors = np.array([sector.floor_height for sector in sectors], np.float32)
         return floors, np.array([sector.ceiling_height for sector in sectors], np.float32)
+
+
+def _lines(notified: str) -> tuple[str, ...]:
+    """The messages' words: without colour codes (0x1c and a letter) and the drawn rules around centred messages."""
+    plain = re.sub(r"\x1c.|[\x1d-\x1f]", "", notified)
+    return tuple(line.strip() for line in plain.split("\n") if line.strip())
 
 
 def _visible(label: vzd.Label) -> VisibleThing:

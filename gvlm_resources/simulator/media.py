@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 VIDEO_OPTIONS = {
-    "preset": "medium",
+    "preset": "veryfast",
     "profile": "high",
     "g": "250",
     "threads": "2",  # fixed: the encoder's output depends on the number of threads

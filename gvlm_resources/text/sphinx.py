@@ -47,11 +47,13 @@ class SphinxRecogniser:
                     remedy="pip install --force-reinstall 'pocketsphinx>=5.1,<6'",
                 )
         self.name = f"pocketsphinx/{MODEL}@{version('pocketsphinx')}"
-        self._decoder = pocketsphinx.Decoder(loglevel="FATAL", remove_noise=False, **{key: str(part) for key, part in parts.items()})
+        files = {key: str(part) for key, part in parts.items()}
+        self._decoder = pocketsphinx.Decoder(loglevel="FATAL", **files)
 
     def recognise(self, samples: NDArray[np.int16]) -> tuple[Word, ...]:
-        if len(samples) < 10 * FRAME_SAMPLES:
-            return ()  # under 100 ms there is no word, and the decoder needs some frames for its means
+        if len(samples) < 10 * FRAME_SAMPLES or not samples.any():
+            return ()  # no word takes under 100 ms; digital silence has no spectrum, and the decoder hears "aw" in it
+        self._decoder.reinit_feat()  # forgets the noise floor of the utterance before: order must not matter
         self._decoder.start_utt()
         self._decoder.process_raw(samples.astype("<i2").tobytes(), full_utt=True)
         self._decoder.end_utt()

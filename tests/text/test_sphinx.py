@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +34,9 @@ def test_clear_speech_is_understood_word_for_word(sphinx: SphinxRecogniser, sent
 def test_words_follow_each_other_within_the_utterance(sphinx: SphinxRecogniser, sentence: np.ndarray) -> None:
     words = sphinx.recognise(sentence)
     assert all(word.first < word.last for word in words)
-    assert all(before.last <= after.first for before, after in zip(words, words[1:], strict=False))
+    assert all(before.last <= after.first for before, after in pairwise(words))
     assert words[-1].last <= len(sentence)
-    spoken = dict((word.text, word.first / 16_000) for word in words)
+    spoken = {word.text: word.first / 16_000 for word in words}
     assert spoken["enemies"] == pytest.approx(0.95, abs=0.3)
 
 

@@ -104,12 +104,24 @@ def test_music_and_a_monsters_call_give_no_invented_words(sphinx: SphinxRecognis
     assert [row["text"] for row in rows if row["status"] == "ok"] == []
 
 
-def test_speech_is_found_under_quiet_game_sound(sphinx: SphinxRecogniser, tmp_path: Path) -> None:
+def mixed(path: Path, *, below_db: float) -> Path:
+    """The spoken fixture with the game's sound `below_db` under it."""
     spoken = wav.read(SOUND / "spoken.wav", 0, 10**9).astype(float)
     game = np.tile(wav.read(SOUND / "game.wav", 0, 10**9).astype(float), 2)[: len(spoken)]
-    quiet = game / game.std() * spoken.std() / 10  # 20 dB under the voice
-    with wave.open(str(tmp_path / "mixed.wav"), "wb") as file:
+    both = (spoken + game / game.std() * spoken.std() / 10 ** (below_db / 20)) / 2
+    with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes(np.clip(spoken + quiet, -32_768, 32_767).astype("<i2").tobytes())
-    said = " ".join(row["text"] for row in heard(tmp_path / "mixed.wav", sphinx) if row["status"] == "ok")
-    assert {"watch", "three", "enemies"} <= set(said.split())
+        file.writeframes(both.astype("<i2").tobytes())
+    return path
+
+
+def test_both_sentences_are_found_under_game_sound(tmp_path: Path) -> None:
+    found = vad.speech_spans(mixed(tmp_path / "mixed.wav", below_db=10), SETTINGS, video_id="v-1").to_pylist()
+    assert any(span["start_ns"] < 1e9 and 2e9 < span["end_ns"] < 3e9 for span in found)
+    assert any(3e9 < span["start_ns"] < 4e9 and span["end_ns"] > 5.5e9 for span in found)
+
+
+def test_speech_is_understood_over_quiet_game_sound(sphinx: SphinxRecogniser, tmp_path: Path) -> None:
+    rows = heard(mixed(tmp_path / "mixed.wav", below_db=30), sphinx)
+    said = " ".join(row["text"] for row in rows if row["status"] == "ok").split()
+    assert {"out", "behind", "three", "enemies", "door"} <= set(said)

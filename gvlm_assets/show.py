@@ -1,0 +1,134 @@
+"""Metadata for the Dagster UI: small tables, counts and pictures of a stored result."""
+
+import wave
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+
+from gvlm_resources.lake.store import Lake
+from gvlm_resources.schemas import STATUS_OK
+from gvlm_resources.timebase import Span
+
+if TYPE_CHECKING:
+    from gvlm_resources.reasoning.protocol import Answer
+
+LINES = 40
+SHEET_FRAMES = 8
+STRIP_FRAMES = 6
+
+
+def table(rows: pa.Table, schema: pa.Schema) -> dict[str, Any]:
+    """Row count and column schema, under the keys that the UI renders."""
+    columns = [dg.TableColumn(field.name, str(field.type)) for field in schema]
+    return {
+        "dagster/row_count": rows.num_rows,
+        "dagster/column_schema": dg.TableSchema(columns=columns),
+    }
+
+
+def counts(rows: pa.Table, column: str) -> dg.MetadataValue:
+    """How many rows there are of each value of `column`, most first."""
+    return dg.MetadataValue.json(dict(Counter(rows.column(column).to_pylist()).most_common()))
+
+
+def count_true(rows: pa.Table, column: str) -> int:
+    return sum(rows.column(column).to_pylist())
+
+
+def outcomes(rows: pa.Table) -> dg.MetadataValue:
+    """Rows by status, and by reason where they are not ok."""
+    pairs = zip(rows.column("status").to_pylist(), rows.column("reason").to_pylist(), strict=True)
+    return dg.MetadataValue.json(dict(Counter(f"{s}: {r}" if r else s for s, r in pairs).most_common()))
+
+
+def only(rows: pa.Table, column: str, values: set[str]) -> pa.Table:
+    return rows.filter(pa.array([value in values for value in rows.column(column).to_pylist()], pa.bool_()))
+
+
+def lines(rows: pa.Table) -> dg.MetadataValue:
+    """The first texts with their times. Text off a video is data: it is shown as code, never as Markdown."""
+    shown = rows.slice(0, LINES).select(["start_ns", "end_ns", "text"]).to_pylist()
+    text = "\n".join(f"[{Span(row['start_ns'], row['end_ns']).label()}] {_plain(row['text'])}" for row in shown)
+    more = f"\n... and {rows.num_rows - LINES} more" if rows.num_rows > LINES else ""
+    return dg.MetadataValue.md(f"```\n{text or 'nothing'}{more}\n```")
+
+
+def _plain(text: str) -> str:
+    return "".join(char if char.isprintable() and char != "`" else " " for char in text)
+
+
+def contact_sheet(frames: Path, rows: pa.Table) -> dg.MetadataValue:
+    """Frames spread evenly over the video, each with its time."""
+    from gvlm_resources.preview import encode, sheets
+
+    usable = only(rows, "status", {STATUS_OK})
+    picked = [usable.column("frame_id")[i].as_py() for i in sheets.spread(usable.num_rows, SHEET_FRAMES)]
+    pictures = [sheets.Picture(image, pts_ns) for _, pts_ns, image in _images(frames, picked)]
+    return dg.MetadataValue.md(encode.markdown_image(sheets.contact_sheet(pictures), "image/jpeg", "contact sheet"))
+
+
+def ocr_overlay(frames: Path, rows: pa.Table) -> dg.MetadataValue:
+    """The frame on which most was read, with a box around each text."""
+    from gvlm_resources.preview import encode, sheets
+    from gvlm_resources.video import stored_frames
+
+    times = stored_frames.times(frames)
+    readings = only(rows, "status", {STATUS_OK}).to_pylist()
+    by_frame = {
+        frame_id: [row for row in readings if row["start_ns"] <= pts_ns < row["end_ns"] and row["text"]]
+        for frame_id, pts_ns in times.items()
+    }
+    if not any(by_frame.values()):
+        return dg.MetadataValue.text("nothing was read")
+    fullest = max(by_frame, key=lambda frame_id: len(by_frame[frame_id]))
+    ((_, _, image),) = _images(frames, [fullest])
+    shown = [sheets.Reading(tuple(row["box"]), row["text"], row["confidence"]) for row in by_frame[fullest]]
+    return dg.MetadataValue.md(encode.markdown_image(sheets.ocr_overlay(image, shown), "image/jpeg", "what was read"))
+
+
+def waveform(wav: Path, spans: pa.Table | None = None) -> dg.MetadataValue:
+    """The sound, with speech spans shaded."""
+    from gvlm_resources.preview import encode, plots
+
+    with wave.open(str(wav)) as file:
+        rate_hz = file.getframerate()
+    samples = np.memmap(wav, dtype="<i2", mode="r", offset=44)  # the header that our own writer makes
+    speech = [] if spans is None else [Span(row["start_ns"], row["end_ns"]) for row in spans.to_pylist()]
+    return dg.MetadataValue.md(encode.markdown_image(plots.waveform(samples, rate_hz, speech), "image/png", "sound"))
+
+
+def state_plot(rows: pa.Table, duration_ns: int) -> dg.MetadataValue:
+    from gvlm_resources.preview import encode, plots
+
+    return dg.MetadataValue.md(encode.markdown_image(plots.state_plot(rows, duration_ns), "image/png", "game state"))
+
+
+def timeline_plot(rows: pa.Table, duration_ns: int) -> dg.MetadataValue:
+    from gvlm_resources.preview import encode, plots
+
+    return dg.MetadataValue.md(encode.markdown_image(plots.timeline_plot(rows, duration_ns), "image/png", "timeline"))
+
+
+def evidence_frames(lake: Lake, answer: "Answer") -> dg.MetadataValue:
+    """The frames of the rows that an answer cites, numbered in the order of its citations."""
+    from gvlm_resources.preview import encode, sheets
+
+    rows = {row.row_id: row for row in answer.evidence}
+    cited = [rows[c.row_id] for c in answer.citations if c.row_id in rows and rows[c.row_id].frame_id]
+    pictures = []
+    for row in cited[:STRIP_FRAMES]:
+        frames = lake.get("frames", row.video_id).path("frames.parquet")
+        pictures += [sheets.Picture(image, row.start_ns, row.text) for _, _, image in _images(frames, [row.frame_id])]
+    return dg.MetadataValue.md(encode.markdown_image(sheets.evidence_strip(pictures), "image/jpeg", "evidence"))
+
+
+def _images(frames: Path, frame_ids: Sequence[str]) -> list[tuple[str, int, bytes]]:
+    """`(frame_id, pts_ns, JPEG)` of the frames named."""
+    from gvlm_resources.video import stored_frames
+
+    return stored_frames.read(frames, frame_ids)

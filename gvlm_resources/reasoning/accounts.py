@@ -1,0 +1,440 @@
+"""Accounts of events in one video (pure): how many, when, the biggest, a list, a moment, the whole.
+
+Each function takes the rows found and writes a `Passage`. A passage says nothing that a row it cites does not say; a
+count cites every row that it counted, though the text lists no more than `SHOWN` of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gvlm_resources.reasoning import phrases, vocabulary
+from gvlm_resources.reasoning.citing import Cites
+from gvlm_resources.reasoning.phrases import Voice, listed
+from gvlm_resources.reasoning.protocol import Evidence, Row, Scope
+from gvlm_resources.reasoning.question import AnchorRelation, Ask, Question
+from gvlm_resources.reasoning.retrieve import describe_spans, row_words
+from gvlm_resources.timebase import format_clock
+
+SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    text: str
+    supported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What an account is written with: one question, one video's part of the evidence, the citations, the voice."""
+
+    question: Question
+    evidence: Evidence
+    cites: Cites
+    voice: Voice
+
+    @property
+    def scope(self) -> Scope:
+        return self.evidence.scopes[0]
+
+    @property
+    def where(self) -> str:
+        """"between 01:00 and 02:00", "around 00:45", or nothing for the whole video."""
+        points = self.scope.points_ns
+        if self.question.times and len(points) == len(self.question.times) == len(self.scope.spans) and len(points) <= 3:
+            return f"around {listed([format_clock(point) for point in points])}"
+        return describe_spans(self.scope)
+
+
+def by_kind(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Rows by kind, kinds in the order in which a summary speaks of them."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.kind or row.source, []).append(row)
+    order = {kind: place for place, kind in enumerate(phrases.KIND_ORDER)}
+    return dict(sorted(groups.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
+
+
+# -------------------------------------------------------------------------------------------------------------- how many
+
+
+def count(telling: Telling) -> Passage:
+    """How often, with each time."""
+    parts = []
+    for kind, rows in by_kind(telling.evidence.rows).items():
+        parts.append(phrases.sentence(_told(telling, kind, rows)))
+    for kind in telling.question.target.kinds:
+        if not any(row.is_kind(_alike(kind)) for row in telling.evidence.rows):
+            parts.append(phrases.sentence(f"the timeline records {phrases.counted(0, kind)}{_there(telling)}"))
+    return Passage(" ".join(parts), supported=True)
+
+
+def _alike(kind: str) -> tuple[str, ...]:
+    return ("message", "text") if kind == "message" else (kind,)
+
+
+def _there(telling: Telling) -> str:
+    return f" {telling.where}" if telling.where else ""
+
+
+def _told(telling: Telling, kind: str, rows: list[Row]) -> str:
+    """One kind's count in one clause, with a citation of each row."""
+    where = f"{telling.where} " if telling.where else ""
+    who, words, n = telling.voice.who, phrases.words_for(kind), len(rows)
+    named = _matching(telling)
+    if kind == "pickup":
+        return f"{where}{who} picked up {n} item{'' if n == 1 else 's'}{named}: {_items(telling, rows)}"
+    if kind == "weapon_change":
+        return f"{where}{who} changed weapon {phrases.times(n)}{named}: {_items(telling, rows)}"
+    if kind == "damage":
+        worth = f" for {phrases.amount(_total(rows))} damage{' in all' if n > 1 else ''}" if _total(rows) else ""
+        return f"{where}{who} {telling.voice.were} hit {phrases.times(n)}{worth}{named}: {_moments(telling, rows)}"
+    if kind in ("message", "text", "speech"):
+        verb = "heard" if kind == "speech" else "shown"
+        noun = words.one if n == 1 else words.many
+        return f"{where}{n} {noun}{named} {'was' if n == 1 else 'were'} {verb}: {_quotes(telling, rows)}"
+    if words.past:
+        total = _total(rows)
+        amount = f", {phrases.units(total, words.unit)} in all" if words.unit and total and n > 1 else ""
+        single = f" ({phrases.units(total, words.unit)})" if words.unit and total and n == 1 else ""
+        return f"{where}{who} {words.past} {phrases.times(n)}{single}{amount}{named}: {_moments(telling, rows)}"
+    return f"{where}the timeline records {phrases.counted(n, kind)}{named}: {_moments(telling, rows)}"
+
+
+def _matching(telling: Telling) -> str:
+    subject = telling.question.target.subject
+    return f" matching “{' '.join(subject)}”" if subject else ""
+
+
+def _total(rows: Sequence[Row]) -> float:
+    return sum(abs(row.value) for row in rows if row.value is not None)
+
+
+def _moments(telling: Telling, rows: Sequence[Row]) -> str:
+    """`at [00:45], [01:52] and [03:10]`; of many, the first few and the last."""
+    labels = telling.cites.each(rows)
+    if len(labels) <= SHOWN:
+        return f"at {listed(labels)}"
+    return f"at {', '.join(labels[: SHOWN - 2])} and {len(labels) - SHOWN + 1} more moments, the last {labels[-1]}"
+
+
+def _items(telling: Telling, rows: Sequence[Row]) -> str:
+    """Items with their times, one item of several pickups once."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(phrases.item(row), []).append(row)
+    parts = []
+    for place, (name, found) in enumerate(sorted(groups.items(), key=lambda g: -len(g[1]))):
+        labels = telling.cites.each(found)
+        if place >= SHOWN:
+            continue
+        shown = ", ".join(labels) if len(labels) <= 4 else f"{', '.join(labels[:3])} and {len(labels) - 3} more"
+        parts.append(f"{name} ({shown})" if len(found) == 1 else f"{name} ({phrases.times(len(found))}: {shown})")
+    if len(groups) > SHOWN:
+        parts.append(f"{len(groups) - SHOWN} other things")
+    return listed(parts)
+
+
+def _quotes(telling: Telling, rows: Sequence[Row]) -> str:
+    shown = [f"{phrases.quote(row.text)} {telling.cites.row(row)}" for row in rows]
+    if len(shown) <= SHOWN:
+        return listed(shown)
+    return f"{', '.join(shown[: SHOWN - 1])} and {len(shown) - SHOWN + 1} more, the last {telling.cites.row(rows[-1])}"
+
+
+def total(telling: Telling) -> Passage:
+    """The sum of the amounts, from the rows that have one."""
+    parts = []
+    for kind, rows in by_kind(telling.evidence.rows).items():
+        words = phrases.words_for(kind)
+        valued = [row for row in rows if row.value is not None]
+        if not words.unit or not valued:
+            parts.append(phrases.sentence(_told(telling, kind, rows)))
+            continue
+        unit = phrases.units(_total(valued), words.unit)
+        verb = {"damage": "took", "heal": "gained", "shot": "used", "armor": "gained or lost"}.get(kind, "had")
+        where = f"{telling.where} " if telling.where else ""
+        parts.append(
+            phrases.sentence(f"{where}{telling.voice.who} {verb} {unit} in {phrases.counted(len(valued), kind)}, {_moments(telling, valued)}")
+        )
+        if len(valued) < len(rows):
+            parts.append(f"{phrases.sentence(phrases.counted(len(rows) - len(valued), kind))[:-1]} more without an amount.")
+    return Passage(" ".join(parts), supported=True)
+
+
+# ------------------------------------------------------------------------------------------------------------------ when
+
+
+def when(telling: Telling) -> Passage:
+    """At which moments; of a single one also what the timeline says there."""
+    which = telling.question.target.which
+    parts = []
+    for kind, rows in by_kind(telling.evidence.rows).items():
+        past = phrases.words_for(kind).past
+        place = f" for the {phrases.ordinal(which)} time" if which else ""
+        if kind == "pickup" and which:
+            nth = f"the {phrases.ordinal(which)} pickup{_matching(telling)}{_there(telling)}"
+            parts.append(phrases.sentence(f"{nth} was {_items(telling, rows)}"))
+        elif kind == "pickup":
+            parts.append(phrases.sentence(_told(telling, kind, rows)))
+        elif past:
+            parts.append(phrases.sentence(f"{telling.voice.who} {past}{place} {_moments(telling, rows)}"))
+        else:
+            parts.append(phrases.sentence(f"{phrases.counted(len(rows), kind)}: {_quotes(telling, rows)}"))
+        if len(rows) == 1 and (past or kind == "pickup"):
+            parts.append(f"The timeline reads: {phrases.quote(rows[0].text)}")
+    return Passage(" ".join(parts), supported=True)
+
+
+def extreme(telling: Telling) -> Passage:
+    """The event with the largest or smallest amount; all of them where several are equal."""
+    valued = [row for row in telling.evidence.rows if row.value is not None]
+    if not valued:
+        kind = telling.evidence.rows[0].kind
+        return Passage(
+            f"The timeline records {phrases.counted(len(telling.evidence.rows), kind)}, none with an amount to compare.", supported=False
+        )
+    pick = min if telling.question.wants_lowest else max
+    best = abs(pick(valued, key=lambda row: abs(row.value or 0)).value or 0)
+    chosen = [row for row in valued if abs(row.value or 0) == best]
+    kind = chosen[0].kind
+    words = phrases.words_for(kind)
+    size = "smallest" if telling.question.wants_lowest else "biggest"
+    worth = phrases.units(best, words.unit) if words.unit else phrases.amount(best)
+    text = f"the {size} of {phrases.counted(len(valued), kind)}{_there(telling)} was {worth}, at {listed(telling.cites.each(chosen))}"
+    if len(valued) == 1:
+        text = f"the only {words.one}{_there(telling)} was {worth}, at {telling.cites.row(chosen[0])}"
+    said = f" The timeline reads: {phrases.quote(chosen[0].text)}" if len(chosen) == 1 else ""
+    return Passage(phrases.sentence(text) + said, supported=True)
+
+
+def listing(telling: Telling) -> Passage:
+    """Every event of the kinds asked for; one asked for by its place with what the timeline says there."""
+    if telling.question.target.which is not None:
+        return when(telling)
+    told = count(telling)
+    if re.search(r"\bwhere\b", telling.question.text, re.I):
+        return Passage(f"{told.text} The timeline knows times, not places: the frames at these moments show where.", supported=True)
+    return told
+
+
+def yes_no(telling: Telling) -> Passage:
+    """Yes with the moments, or how often against what was compared with."""
+    threshold = telling.question.threshold
+    told = count(telling)
+    if threshold is None or not threshold.is_count:
+        return Passage(f"Yes. {told.text}", supported=True)
+    holds = threshold.holds(len(telling.evidence.rows))
+    return Passage(f"{'Yes' if holds else 'No'}. {told.text}", supported=True)
+
+
+# ---------------------------------------------------------------------------------------------------- moments and the whole
+
+
+def moment(telling: Telling) -> Passage:
+    """What stands in each stretch asked about: one sentence for all of it, then the lines nearest to the moment named."""
+    rows = _without_echoes(telling.evidence.rows)
+    spans = telling.scope.spans
+    if len(spans) < 2 or len(spans) > 4:
+        where = f"{telling.where or 'in the whole video'}"
+        return Passage(_stretch(telling, rows, where, telling.scope.points_ns, SHOWN), supported=True)
+    parts = []
+    for span in spans:
+        points = tuple(p for p in telling.scope.points_ns if span.start_ns <= p <= span.end_ns)
+        inside = [row for row in rows if span.overlaps(row.span)]
+        where = f"between {format_clock(span.start_ns)} and {format_clock(span.end_ns)}"
+        parts.append(_stretch(telling, inside, where, points, SHOWN // 2) if inside else f"{phrases.sentence(where)[:-1]}: nothing.")
+    return Passage("\n".join(parts), supported=True)
+
+
+def _stretch(telling: Telling, rows: Sequence[Row], where: str, points_ns: tuple[int, ...], limit: int) -> str:
+    shown = _nearest(rows, points_ns, limit)
+    lines = [f"- {telling.cites.row(row)} {_line(row)}" for row in shown]
+    if len(shown) < len(rows):
+        lines.append(f"{len(rows) - len(shown)} more rows stand there; these are the nearest.")
+    lead = phrases.sentence(f"{where} {_gist(telling, rows)}")
+    return "\n".join([lead, *lines])
+
+
+def _line(row: Row) -> str:
+    if row.source == "event" and row.kind != "message":
+        return phrases.sentence(phrases.plain(row.text))
+    label = {"speech": "Speech", "scene": "Scene"}.get(row.source, "On the screen")
+    return f"{label}: {phrases.quote(row.text)}"
+
+
+def _without_echoes(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Rows without those that read again what an event beside them already says."""
+    said = {(row.video_id, frozenset(vocabulary.words_of(row.text)), row.start_ns // 1_000_000_000) for row in rows if row.source == "event"}
+    kept = []
+    for row in rows:
+        second = row.start_ns // 1_000_000_000
+        words = frozenset(vocabulary.words_of(row.text))
+        echo = row.source == "text" and any((row.video_id, words, second + d) in said for d in (-1, 0, 1))
+        if not echo:
+            kept.append(row)
+    return tuple(kept)
+
+
+def _gist(telling: Telling, rows: Sequence[Row]) -> str:
+    """`you took damage 4 times (67 in all), picked up 1 item and died once`."""
+    did, shown = [], []
+    for kind, found in by_kind(rows).items():
+        words, total_value = phrases.words_for(kind), _total(found)
+        if kind == "pickup":
+            did.append(f"picked up {len(found)} item{'' if len(found) == 1 else 's'}")
+        elif words.past:
+            amount = f" ({phrases.amount(total_value)} in all)" if kind == "damage" and total_value else ""
+            did.append(f"{words.past} {phrases.times(len(found))}{amount}")
+        else:
+            shown.append(phrases.counted(len(found), kind))
+    parts = [f"{telling.voice.who} {listed(did)}"] if did else []
+    if shown:
+        verb = "was" if len(shown) == 1 and shown[0].startswith("1 ") else "were"
+        parts.append(f"there {verb} {listed(shown)}")
+    return "; ".join(parts)
+
+
+def _nearest(rows: Sequence[Row], points_ns: tuple[int, ...], limit: int) -> list[Row]:
+    """At most `limit` rows: those nearest to the moments named, else events first; in order of time."""
+    if len(rows) <= limit:
+        return list(rows)
+    if points_ns:
+        ranked = sorted(rows, key=lambda row: min(abs(row.start_ns - point) for point in points_ns))
+    else:
+        ranked = sorted(rows, key=lambda row: (row.source == "text", row.kind == "shot", -abs(row.value or 0), row.start_ns))
+    kept = {row.row_id for row in ranked[:limit]}
+    return [row for row in rows if row.row_id in kept]
+
+
+def summary(telling: Telling) -> Passage:
+    """The whole video, or a stretch of it, kind by kind."""
+    rows = _without_echoes(telling.evidence.rows)
+    video = telling.scope.video
+    start = f"{phrases.plain(video.title)} runs {format_clock(video.duration_ns)}"
+    parts = [phrases.sentence(start if not telling.where else f"{start}; this is {telling.where}")]
+    for kind, found in by_kind(rows).items():
+        parts.append(phrases.sentence(_summed(telling, kind, found)))
+    return Passage(" ".join(parts), supported=True)
+
+
+def _summed(telling: Telling, kind: str, rows: list[Row]) -> str:
+    """One kind in one sentence: what is rare in full, what is frequent by its number and its peak."""
+    words, n, who = phrases.words_for(kind), len(rows), telling.voice.who
+    peak = max(rows, key=lambda row: abs(row.value or 0))
+    if kind == "damage" and n > 3 and peak.value:
+        most = f"the heaviest {phrases.amount(peak.value)} at {telling.cites.row(peak)}"
+        return f"{who} took {phrases.amount(_total(rows))} damage in {phrases.counted(n, kind)}, {most}"
+    if kind == "pickup":
+        return f"{who} picked up {n} item{'' if n == 1 else 's'}: {_items(telling, rows)}"
+    if kind in ("message", "text", "speech", "scene"):
+        some = rows if n <= 3 else [rows[0], rows[n // 2], rows[-1]]
+        quoted = listed([f"{phrases.quote(row.text)} {telling.cites.row(row)}" for row in some])
+        return f"{phrases.counted(n, kind)}{', among them' if n > 3 else ':'} {quoted}"
+    did = f"{who} {words.past} {phrases.times(n)}" if words.past else f"the timeline records {phrases.counted(n, kind)}"
+    if n <= 8:
+        return f"{did}, at {listed(telling.cites.each(rows))}"
+    return f"{did}, from {telling.cites.row(rows[0])} to {telling.cites.row(rows[-1])}"
+
+
+# ------------------------------------------------------------------------------------------------------------- durations
+
+
+def how_long(telling: Telling) -> Passage:
+    """How long a video, a life, or the time to an event is."""
+    scope, cites, rows = telling.scope, telling.cites, telling.evidence.rows
+    if telling.evidence.anchors:
+        return _between_anchors(telling)
+    if not rows:
+        length = phrases.duration(scope.video.duration_ns)
+        text = f"{phrases.plain(scope.video.title)} is {length} long ({format_clock(scope.video.duration_ns)})."
+        return Passage(text, supported=True)
+    if "respawn" in telling.question.target.kinds:
+        return _lives(telling)
+    first = rows[0]
+    what = phrases.item(first) if first.subject else phrases.words_for(first.kind).one
+    text = f"{phrases.duration(max(1, first.start_ns))} into the video, at {cites.row(first)}: {what}"
+    return Passage(phrases.sentence(text), supported=True)
+
+
+def _lives(telling: Telling) -> Passage:
+    """Each life from the start or the last respawn to the death that ended it."""
+    start_ns, born, number, parts = 0, None, 0, []
+    for row in telling.evidence.rows:
+        if row.kind == "respawn":
+            start_ns, born = row.start_ns, row
+            continue
+        number += 1
+        begun = f"{telling.cites.row(born)} to " if born else "to "
+        parts.append((number, f"{phrases.duration(max(1, row.start_ns - start_ns))} ({begun}{telling.cites.row(row)})"))
+        start_ns, born = row.end_ns, None
+    wanted = telling.question.life
+    if wanted is not None:
+        parts = parts[wanted - 1 : wanted] if wanted > 0 else parts[wanted:][:1]
+    if not parts:
+        return Passage("The timeline records no such life.", supported=False)
+    lives = [f"the {phrases.ordinal(n)} life {length}" for n, length in parts]
+    return Passage(phrases.sentence(f"{telling.voice.who} lived: {listed(lives)}"), supported=True)
+
+
+def _between_anchors(telling: Telling) -> Passage:
+    """From one event to another, from the start to an event, or from an event to the end."""
+    rows = sorted(telling.evidence.anchors, key=lambda row: row.start_ns)
+    first, last = rows[0], rows[-1]
+    if len(rows) > 1:
+        length = phrases.duration(max(1, last.start_ns - first.start_ns))
+        return Passage(f"{length} from {telling.cites.row(first)} to {telling.cites.row(last)}.", supported=True)
+    if telling.question.anchors[0].relation is AnchorRelation.AFTER:
+        length = phrases.duration(telling.scope.video.duration_ns - first.start_ns)
+        return Passage(f"{length} from {telling.cites.row(first)} to the end of the video.", supported=True)
+    return Passage(f"{phrases.duration(max(1, first.start_ns))} from the start to {telling.cites.row(first)}.", supported=True)
+
+
+ACCOUNTS = {
+    Ask.COUNT: count,
+    Ask.TOTAL: total,
+    Ask.WHEN: when,
+    Ask.EXTREME: extreme,
+    Ask.LIST: listing,
+    Ask.YES_NO: yes_no,
+    Ask.HOW_LONG: how_long,
+    Ask.SUMMARY: summary,
+    Ask.WHAT_HAPPENED: moment,
+}
+
+
+def unmatched(telling: Telling) -> Passage:
+    """Events of the kind are there, but not the one asked for: said so, with those that are."""
+    target, rows = telling.question.target, telling.evidence.unmatched
+    kind = rows[0].kind or rows[0].source
+    named = [row for row in rows if vocabulary.names_all(target.subject, row_words(row))]
+    if target.which is not None and named:
+        parts = f"there is no {phrases.ordinal(target.which)} {phrases.words_for(kind).one}{_there(telling)}"
+        text = f"{parts}: the timeline records {phrases.counted(len(named), kind)}, {_moments(telling, named)}"
+    else:
+        asked = " ".join(target.subject)
+        no = "No. " if telling.question.ask is Ask.YES_NO else ""
+        text = f"{no}no {phrases.words_for(kind).one} on the timeline{_there(telling)} names “{asked}”; it records {_told_plain(telling, kind, rows)}"
+    return Passage(phrases.sentence(text), supported=True)
+
+
+def elsewhere(telling: Telling) -> Passage:
+    """None of the kind at the time asked about; said so, with those at other times."""
+    question, rows = telling.question, telling.evidence.elsewhere
+    kind = rows[0].kind or rows[0].source
+    no = "No. " if question.ask is Ask.YES_NO and question.threshold is None else ""
+    text = f"{no}the timeline records no {phrases.words_for(kind).one}{_matching(telling)}{_there(telling)}"
+    others = f"at other times it records {_told_plain(telling, kind, rows)}"
+    return Passage(f"{phrases.sentence(text)} {phrases.sentence(others)}", supported=True)
+
+
+def _told_plain(telling: Telling, kind: str, rows: Sequence[Row]) -> str:
+    many = phrases.counted(len(rows), kind)
+    if kind == "pickup":
+        return f"{many}: {_items(telling, rows)}"
+    if kind in ("message", "text", "speech"):
+        return f"{many}: {_quotes(telling, rows)}"
+    return f"{many}, {_moments(telling, rows)}"

@@ -1,0 +1,216 @@
+"""Finding rows of timelines: by meaning, by words, by both, and exact listings (pure).
+
+How a table answers is its own business (`store.TimelineStore`; a list in memory serves as well): here lies what is asked
+of it, how two rankings become one, and in which order rows come back. Equal scores are ordered by time, then by id, so
+that a question asked twice has one answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gvlm_resources.errors import LakeError
+from gvlm_resources.lake.layout import checked_key
+from gvlm_resources.timebase import Span
+from gvlm_resources.timeline.rows import EVENT, TimelineRow
+
+if TYPE_CHECKING:
+    from gvlm_resources.timeline.embedding import TextEncoder
+
+NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
+RRF_K = 60  # Cormack, Clarke, Büttcher: Reciprocal Rank Fusion, SIGIR 2009
+MIN_DEPTH = 50  # rows that each ranking gives to the fusion, at least
+LIBRARY_TIE_ROWS = 400  # across a library one text may stand a hundred thousand times: ties are followed that far
+MAX_COSINE = 1.01
+
+By = Literal["meaning", "words", "both"]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where to look; what is empty does not narrow. A row that overlaps `span` lies in it.
+
+    `kinds` are kinds of events or names of sources ("death", "speech"): a row fits with its kind or its source.
+    """
+
+    video_id: str | None = None
+    span: Span | None = None
+    kinds: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Raises LakeError for an id, ValueError for a kind or source that cannot be one: all three reach a filter."""
+        if self.video_id is not None:
+            checked_key(self.video_id)
+        for name in (*self.kinds, *self.sources):
+            if not NAME_PATTERN.fullmatch(name):
+                raise ValueError(f"{name!r} is no kind or source")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A row and how well it fits: the cosine with the query, or the BM25 score of its words. Higher is better."""
+
+    row: TimelineRow
+    score: float
+
+
+class SearchableTimeline(Protocol):
+    """A table of timeline rows. Order among equal scores is left open."""
+
+    def nearest(self, vector: NDArray[np.float32], scope: Scope, limit: int) -> list[Scored]:
+        """The `limit` rows of the highest cosine with `vector`, best first. Within one video it is exact."""
+
+    def matching(self, words: str, scope: Scope, limit: int) -> list[Scored]:
+        """The `limit` rows of the highest BM25 score for any of the words, best first. Words are never syntax."""
+
+    def rows(self, scope: Scope) -> list[TimelineRow]:
+        """Every row, in any order."""
+
+    def count(self, scope: Scope) -> int: ...
+
+
+@dataclass(frozen=True)
+class Hit(TimelineRow):
+    """A row that was found, and why. Ranks begin with 1 and are None where that way did not find it."""
+
+    score: float
+    cosine: float | None
+    bm25: float | None
+    rank_by_meaning: int | None
+    rank_by_words: int | None
+
+    @property
+    def why(self) -> str:
+        """For people: `by meaning (1st, cosine 0.71) and by words (3rd, BM25 4.2)`."""
+        reasons = []
+        if self.cosine is not None:
+            reasons.append(f"by meaning (rank {self.rank_by_meaning}, cosine {self.cosine:.2f})")
+        if self.bm25 is not None:
+            reasons.append(f"by words (rank {self.rank_by_words}, BM25 {self.bm25:.1f})")
+        return " and ".join(reasons)
+
+
+def search(
+    table: SearchableTimeline,
+    encoder: TextEncoder,
+    question: str,
+    scope: Scope | None = None,
+    *,
+    limit: int = 10,
+    by: By = "both",
+) -> list[Hit]:
+    """The `limit` rows that fit the question best, best first; none for a question without a visible character.
+
+    Raises LakeError where the rows found were encoded by another model than the question.
+    """
+    scope = scope or Scope()
+    if limit < 1:
+        raise ValueError(f"a search gives one row or more, asked for {limit}")
+    if not question.strip():
+        return []
+    depth = max(MIN_DEPTH, 2 * limit) if by == "both" else limit
+    tie_rows = None if scope.video_id else LIBRARY_TIE_ROWS
+    by_meaning: list[Scored] = []
+    by_words: list[Scored] = []
+    if by != "words":
+        vector = encoder.encode([question])[0]
+        by_meaning = _ranking(lambda n: table.nearest(vector, scope, n), depth, tie_rows)
+        _assert_comparable(by_meaning, encoder)
+    if by != "meaning":
+        by_words = _ranking(lambda n: table.matching(question, scope, n), depth, tie_rows)
+    return _fused(by_meaning, by_words)[:limit]
+
+
+def events_of(
+    table: SearchableTimeline, video_id: str, *, kind: str | None = None, span: Span | None = None
+) -> list[TimelineRow]:
+    """Every event of the video, of that kind, overlapping that span, in the order of time: what a "when" rests on."""
+    return listing(table, _events(video_id, kind, span))
+
+
+def count_events(table: SearchableTimeline, video_id: str, *, kind: str | None = None, span: Span | None = None) -> int:
+    """How many `events_of` would give."""
+    return table.count(_events(video_id, kind, span))
+
+
+def listing(table: SearchableTimeline, scope: Scope) -> list[TimelineRow]:
+    """Every row of the scope, by video, start and id. Exact, never a top-k."""
+    return sorted(table.rows(scope), key=lambda row: row.order)
+
+
+def reciprocal_rank_fusion(rankings: Iterable[Sequence[str]], *, k: int = RRF_K) -> dict[str, float]:
+    """Score of each id: the sum of 1 / (k + rank) over the rankings that hold it, ranks from 1.
+
+    Cormack, Clarke, Büttcher 2009. Needs no comparable scores, which cosine and BM25 are not.
+    """
+    scores: dict[str, float] = {}
+    for ranking in rankings:
+        if len(set(ranking)) < len(ranking):
+            raise ValueError("a ranking holds an id twice")
+        for rank, name in enumerate(ranking, start=1):
+            scores[name] = scores.get(name, 0.0) + 1 / (k + rank)
+    return scores
+
+
+def _events(video_id: str, kind: str | None, span: Span | None) -> Scope:
+    return Scope(video_id, span, frozenset({kind} if kind else ()), frozenset({EVENT}))
+
+
+def _ranking(find: Callable[[int], list[Scored]], depth: int, tie_rows: int | None) -> list[Scored]:
+    """The best `depth` rows, ties by time.
+
+    Where the last row ties with the next, all that tie have to be seen before time can decide: more is asked for until
+    the tie ends, or until `tie_rows` rows if that is given.
+    """
+    asked = depth + 1
+    found = find(asked)
+    while len(found) == asked and found[depth - 1].score == found[-1].score and (tie_rows is None or asked < tie_rows):
+        asked = asked * 4 if tie_rows is None else min(asked * 4, tie_rows)
+        found = find(asked)
+    return sorted(found, key=lambda scored: (-scored.score, scored.row.start_ns, scored.row.row_id))[:depth]
+
+
+def _assert_comparable(found: Sequence[Scored], encoder: TextEncoder) -> None:
+    """Vectors of two models cannot be compared, those of two runtimes of one model can. A cosine lies within 1."""
+    for scored in found:
+        row = scored.row
+        if _model(row.model) != _model(encoder.name):
+            raise LakeError(
+                f"the timeline of {row.video_id} was encoded by {row.model}, the question by {encoder.name}",
+                remedy=f"run `gvlm build {row.video_id} --select timeline_index`",
+            )
+        if not abs(scored.score) <= MAX_COSINE:
+            raise LakeError(
+                f"the vector of {row.row_id} is damaged: its cosine with the question is {scored.score}",
+                remedy=f"delete the folder of the timeline table and run `gvlm build {row.video_id}`",
+            )
+
+
+def _model(name: str) -> str:
+    return name.rpartition("+")[0] or name
+
+
+def _fused(by_meaning: Sequence[Scored], by_words: Sequence[Scored]) -> list[Hit]:
+    ranks = [{scored.row.row_id: n for n, scored in enumerate(found, 1)} for found in (by_meaning, by_words)]
+    scores = [{scored.row.row_id: scored.score for scored in found} for found in (by_meaning, by_words)]
+    fused = reciprocal_rank_fusion([list(ranking) for ranking in ranks])
+    found = {scored.row.row_id: scored.row for scored in (*by_meaning, *by_words)}
+    hits = [
+        Hit(
+            **{field.name: getattr(row, field.name) for field in fields(TimelineRow)},
+            score=fused[name],
+            cosine=scores[0].get(name),
+            bm25=scores[1].get(name),
+            rank_by_meaning=ranks[0].get(name),
+            rank_by_words=ranks[1].get(name),
+        )
+        for name, row in found.items()
+    ]
+    return sorted(hits, key=lambda hit: (-hit.score, hit.start_ns, hit.row_id))
