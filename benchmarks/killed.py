@@ -41,12 +41,12 @@ def files(lake: Path) -> dict[str, bytes]:
     return {str(path.relative_to(results)): path.read_bytes() for path in results.rglob("*") if path.is_file()}
 
 
-def rows(lake: Path) -> list[dict]:
+def rows(lake: Path) -> list:
     from gvlm_resources.lake.layout import Layout
+    from gvlm_resources.timeline.retrieval import Scope
     from gvlm_resources.timeline.store import TimelineStore
 
-    table = TimelineStore(Layout(lake).timeline()).rows()
-    return sorted(table.to_pylist(), key=lambda row: row["row_id"])
+    return sorted(TimelineStore(Layout(lake).timeline()).rows(Scope()), key=lambda row: row.row_id)
 
 
 def build(env: dict[str, str]) -> float:

@@ -34,7 +34,6 @@ def build(env: environment.Environment) -> dg.Definitions:
             dg.define_asset_job(
                 "build_video",
                 PER_VIDEO_SELECTION,
-                partitions_def=videos,
                 description="Everything from the source video to its rows of the searchable timeline.",
             ),
             query.ask,

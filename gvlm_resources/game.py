@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from string import Formatter
 from typing import Literal, Self
 
 import yaml
@@ -43,7 +44,12 @@ class HudRegion(GamePart):
 
 
 class VariableRule(GamePart):
-    """What a number may be, and what a change of it means. A reading outside is rejected, with this rule as reason."""
+    """What a number may be, and what a change of it means. A reading outside is rejected, with this rule as reason.
+
+    A change makes one event of the kind named for its direction. An increase that is the effect of something the
+    player did, such as taking an item, names that kind in `gained_by`: it is counted once, whether the message, the
+    number or both tell of it. `on_zero` and `on_revival` begin and end a time in which other changes mean nothing.
+    """
 
     name: str
     region: str
@@ -52,14 +58,32 @@ class VariableRule(GamePart):
     on_increase: str | None = None  # event kind
     on_decrease: str | None = None
     on_zero: str | None = None
+    on_revival: str | None = None  # event kind of an increase from zero
+    gained_by: str | None = None
+    largest_decrease: float | None = None  # a larger one is no event of kind `on_decrease`
+    shows_one_of: tuple[str, ...] = ()  # variables, one of which this number repeats: that of the weapon in hand
+    on_switch: str | None = None  # event kind when it begins to repeat another one
+    label: str | None = None  # how people call it; the name where there is none
+    used_by: str | None = None  # what uses it up: the subject of a decrease
+
+    @property
+    def words(self) -> str:
+        return self.label or self.name.replace("_", " ")
 
 
 class MessageRule(GamePart):
-    """A message of the game and the event it stands for. The first group of `pattern`, if any, is the subject."""
+    """A message of the game and the event it stands for.
+
+    The first group of `pattern`, if any, is the subject, or takes the place of `{}` in `subject`. `gives` names the
+    variables of which the item raises one, unless all stand at their maximum; `may_give` those it may raise or not. An
+    increase of one of them at that moment is the same happening.
+    """
 
     pattern: str
     kind: str
     subject: str | None = None
+    gives: tuple[str, ...] = ()
+    may_give: tuple[str, ...] = ()
 
     @field_validator("pattern")
     @classmethod
@@ -71,12 +95,25 @@ class MessageRule(GamePart):
         return pattern
 
 
+class FeedRule(GamePart):
+    """How the HUD's message lines behave: how long a line stays, and where a new one comes up."""
+
+    shown_s: float = Field(default=4.0, gt=0)
+    newest: Literal["bottom", "top"] = "bottom"
+
+
+SENTENCE_FIELDS = frozenset({"kind", "subject", "label", "amount", "changes", "text"})
+
+
 class Game(GamePart):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     title: str
     hud: tuple[HudRegion, ...] = ()
     variables: tuple[VariableRule, ...] = ()
     messages: tuple[MessageRule, ...] = ()
+    feed: FeedRule = FeedRule()
+    # Event kind -> its sentences, with SENTENCE_FIELDS in braces: the first whose fields are all known is said.
+    sentences: dict[str, tuple[str, ...]] = {}
     vocabulary: tuple[str, ...] = ()  # words of the game, for correcting what was read and heard
     concepts: tuple[str, ...] = ()  # things to look for in the picture
 
@@ -88,7 +125,23 @@ class Game(GamePart):
         for variable in self.variables:
             if regions.get(variable.region) != "number":
                 raise ValueError(f"variable {variable.name!r} reads {variable.region!r}, which is no number region")
+        known = {variable.name for variable in self.variables}
+        named = [name for rule in self.messages for name in (*rule.gives, *rule.may_give)]
+        named += [name for variable in self.variables for name in variable.shows_one_of]
+        for name in named:
+            if name not in known:
+                raise ValueError(f"there is no variable {name!r}")
         return self
+
+    @field_validator("sentences")
+    @classmethod
+    def _fields_are_known(cls, sentences: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for kind, several in sentences.items():
+            fields = {name for sentence in several for _, name, _, _ in Formatter().parse(sentence) if name is not None}
+            if unknown := fields - SENTENCE_FIELDS:
+                known = ", ".join(sorted(SENTENCE_FIELDS))
+                raise ValueError(f"the sentences of {kind!r} name {sorted(unknown)}; there are {known}")
+        return sentences
 
 
 def names() -> list[str]:

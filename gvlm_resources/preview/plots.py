@@ -182,7 +182,7 @@ def _steps(axes: Axes, readings: Sequence[dict]) -> None:
 
 
 def _crosses(axes: Axes, readings: Sequence[dict], low: float, high: float) -> None:
-    """Rejected readings, at the end of the scale where their value lies beyond it, at its bottom where there is none."""
+    """Rejected readings, at the end of the scale where their value is beyond it, at its bottom where there is none."""
     values = [low if reading["value"] is None else min(max(reading["value"], low), high) for reading in readings]
     times = [s_from_ns(reading["start_ns"]) for reading in readings]
     axes.plot(times, values, linestyle="", marker="x", color=_REJECTED, markersize=5, clip_on=False, zorder=3)

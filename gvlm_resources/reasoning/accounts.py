@@ -42,9 +42,13 @@ class Telling:
 
     @property
     def where(self) -> str:
-        """"between 01:00 and 02:00", "around 00:45", or nothing for the whole video."""
+        """ "between 01:00 and 02:00", "around 00:45", or nothing for the whole video."""
         points = self.scope.points_ns
-        if self.question.times and len(points) == len(self.question.times) == len(self.scope.spans) and len(points) <= 3:
+        if (
+            self.question.times
+            and len(points) == len(self.question.times) == len(self.scope.spans)
+            and len(points) <= 3
+        ):
             return f"around {listed([format_clock(point) for point in points])}"
         return describe_spans(self.scope)
 
@@ -58,7 +62,7 @@ def by_kind(rows: Sequence[Row]) -> dict[str, list[Row]]:
     return dict(sorted(groups.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
 
 
-# -------------------------------------------------------------------------------------------------------------- how many
+# ------------------------------------------------------------------------------------------ how many
 
 
 def count(telling: Telling) -> Passage:
@@ -158,14 +162,19 @@ def total(telling: Telling) -> Passage:
         verb = {"damage": "took", "heal": "gained", "shot": "used", "armor": "gained or lost"}.get(kind, "had")
         where = f"{telling.where} " if telling.where else ""
         parts.append(
-            phrases.sentence(f"{where}{telling.voice.who} {verb} {unit} in {phrases.counted(len(valued), kind)}, {_moments(telling, valued)}")
+            phrases.sentence(
+                f"{where}{telling.voice.who} {verb} {unit} in {phrases.counted(len(valued), kind)}, "
+                f"{_moments(telling, valued)}"
+            )
         )
         if len(valued) < len(rows):
-            parts.append(f"{phrases.sentence(phrases.counted(len(rows) - len(valued), kind))[:-1]} more without an amount.")
+            parts.append(
+                f"{phrases.sentence(phrases.counted(len(rows) - len(valued), kind))[:-1]} more without an amount."
+            )
     return Passage(" ".join(parts), supported=True)
 
 
-# ------------------------------------------------------------------------------------------------------------------ when
+# ---------------------------------------------------------------------------------------------- when
 
 
 def when(telling: Telling) -> Passage:
@@ -192,10 +201,12 @@ def when(telling: Telling) -> Passage:
 def extreme(telling: Telling) -> Passage:
     """The event with the largest or smallest amount; all of them where several are equal."""
     valued = [row for row in telling.evidence.rows if row.value is not None]
+    every = telling.evidence.rows
     if not valued:
-        kind = telling.evidence.rows[0].kind
+        kind = every[0].kind
         return Passage(
-            f"The timeline records {phrases.counted(len(telling.evidence.rows), kind)}, none with an amount to compare.", supported=False
+            f"The timeline records {phrases.counted(len(every), kind)}, none with an amount to compare.",
+            supported=False,
         )
     pick = min if telling.question.wants_lowest else max
     best = abs(pick(valued, key=lambda row: abs(row.value or 0)).value or 0)
@@ -204,7 +215,8 @@ def extreme(telling: Telling) -> Passage:
     words = phrases.words_for(kind)
     size = "smallest" if telling.question.wants_lowest else "biggest"
     worth = phrases.units(best, words.unit) if words.unit else phrases.amount(best)
-    text = f"the {size} of {phrases.counted(len(valued), kind)}{_there(telling)} was {worth}, at {listed(telling.cites.each(chosen))}"
+    of = f"{phrases.counted(len(valued), kind)}{_there(telling)}"
+    text = f"the {size} of {of} was {worth}, at {listed(telling.cites.each(chosen))}"
     if len(valued) == 1:
         text = f"the only {words.one}{_there(telling)} was {worth}, at {telling.cites.row(chosen[0])}"
     said = f" The timeline reads: {phrases.quote(chosen[0].text)}" if len(chosen) == 1 else ""
@@ -217,7 +229,9 @@ def listing(telling: Telling) -> Passage:
         return when(telling)
     told = count(telling)
     if re.search(r"\bwhere\b", telling.question.text, re.I):
-        return Passage(f"{told.text} The timeline knows times, not places: the frames at these moments show where.", supported=True)
+        return Passage(
+            f"{told.text} The timeline knows times, not places: the frames at these moments show where.", supported=True
+        )
     return told
 
 
@@ -231,11 +245,11 @@ def yes_no(telling: Telling) -> Passage:
     return Passage(f"{'Yes' if holds else 'No'}. {told.text}", supported=True)
 
 
-# ---------------------------------------------------------------------------------------------------- moments and the whole
+# ----------------------------------------------------------------------------- moments and the whole
 
 
 def moment(telling: Telling) -> Passage:
-    """What stands in each stretch asked about: one sentence for all of it, then the lines nearest to the moment named."""
+    """What stands in each stretch asked about: one sentence for all of it, then the lines nearest to the moment."""
     rows = _without_echoes(telling.evidence.rows)
     spans = telling.scope.spans
     if len(spans) < 2 or len(spans) > 4:
@@ -246,7 +260,11 @@ def moment(telling: Telling) -> Passage:
         points = tuple(p for p in telling.scope.points_ns if span.start_ns <= p <= span.end_ns)
         inside = [row for row in rows if span.overlaps(row.span)]
         where = f"between {format_clock(span.start_ns)} and {format_clock(span.end_ns)}"
-        parts.append(_stretch(telling, inside, where, points, SHOWN // 2) if inside else f"{phrases.sentence(where)[:-1]}: nothing.")
+        parts.append(
+            _stretch(telling, inside, where, points, SHOWN // 2)
+            if inside
+            else f"{phrases.sentence(where)[:-1]}: nothing."
+        )
     return Passage("\n".join(parts), supported=True)
 
 
@@ -254,7 +272,9 @@ def _stretch(telling: Telling, rows: Sequence[Row], where: str, points_ns: tuple
     shown = _nearest(rows, points_ns, limit)
     lines = [f"- {telling.cites.row(row)} {_line(row)}" for row in shown]
     if len(shown) < len(rows):
-        lines.append(f"{len(rows) - len(shown)} more rows stand there; these are the nearest.")
+        hidden = len(rows) - len(shown)
+        more = f"{hidden} more row{' stands' if hidden == 1 else 's stand'} there"
+        lines.append(f"{more}; these are {'the nearest' if points_ns else 'those that say most'}.")
     lead = phrases.sentence(f"{where} {_gist(telling, rows)}")
     return "\n".join([lead, *lines])
 
@@ -268,7 +288,11 @@ def _line(row: Row) -> str:
 
 def _without_echoes(rows: Sequence[Row]) -> tuple[Row, ...]:
     """Rows without those that read again what an event beside them already says."""
-    said = {(row.video_id, frozenset(vocabulary.words_of(row.text)), row.start_ns // 1_000_000_000) for row in rows if row.source == "event"}
+    said = {
+        (row.video_id, frozenset(vocabulary.words_of(row.text)), row.start_ns // 1_000_000_000)
+        for row in rows
+        if row.source == "event"
+    }
     kept = []
     for row in rows:
         second = row.start_ns // 1_000_000_000
@@ -305,7 +329,9 @@ def _nearest(rows: Sequence[Row], points_ns: tuple[int, ...], limit: int) -> lis
     if points_ns:
         ranked = sorted(rows, key=lambda row: min(abs(row.start_ns - point) for point in points_ns))
     else:
-        ranked = sorted(rows, key=lambda row: (row.source == "text", row.kind == "shot", -abs(row.value or 0), row.start_ns))
+        ranked = sorted(
+            rows, key=lambda row: (row.source == "text", row.kind == "shot", -abs(row.value or 0), row.start_ns)
+        )
     kept = {row.row_id for row in ranked[:limit]}
     return [row for row in rows if row.row_id in kept]
 
@@ -340,7 +366,7 @@ def _summed(telling: Telling, kind: str, rows: list[Row]) -> str:
     return f"{did}, from {telling.cites.row(rows[0])} to {telling.cites.row(rows[-1])}"
 
 
-# ------------------------------------------------------------------------------------------------------------- durations
+# ----------------------------------------------------------------------------------------- durations
 
 
 def how_long(telling: Telling) -> Passage:
@@ -390,7 +416,9 @@ def _between_anchors(telling: Telling) -> Passage:
     if telling.question.anchors[0].relation is AnchorRelation.AFTER:
         length = phrases.duration(telling.scope.video.duration_ns - first.start_ns)
         return Passage(f"{length} from {telling.cites.row(first)} to the end of the video.", supported=True)
-    return Passage(f"{phrases.duration(max(1, first.start_ns))} from the start to {telling.cites.row(first)}.", supported=True)
+    return Passage(
+        f"{phrases.duration(max(1, first.start_ns))} from the start to {telling.cites.row(first)}.", supported=True
+    )
 
 
 ACCOUNTS = {
@@ -416,9 +444,10 @@ def unmatched(telling: Telling) -> Passage:
         text = f"{parts}: the timeline records {phrases.counted(len(named), kind)}, {_moments(telling, named)}"
     else:
         asked = " ".join(target.subject)
-        no = "No. " if telling.question.ask is Ask.YES_NO else ""
-        text = f"{no}no {phrases.words_for(kind).one} on the timeline{_there(telling)} names “{asked}”; it records {_told_plain(telling, kind, rows)}"
-    return Passage(phrases.sentence(text), supported=True)
+        none = f"no {phrases.words_for(kind).one} on the timeline{_there(telling)} names “{asked}”"
+        text = f"{none}; it records {_told_plain(telling, kind, rows)}"
+    no = "No. " if telling.question.ask is Ask.YES_NO else ""
+    return Passage(f"{no}{phrases.sentence(text)}", supported=True)
 
 
 def elsewhere(telling: Telling) -> Passage:
@@ -426,9 +455,9 @@ def elsewhere(telling: Telling) -> Passage:
     question, rows = telling.question, telling.evidence.elsewhere
     kind = rows[0].kind or rows[0].source
     no = "No. " if question.ask is Ask.YES_NO and question.threshold is None else ""
-    text = f"{no}the timeline records no {phrases.words_for(kind).one}{_matching(telling)}{_there(telling)}"
+    text = f"the timeline records no {phrases.words_for(kind).one}{_matching(telling)}{_there(telling)}"
     others = f"at other times it records {_told_plain(telling, kind, rows)}"
-    return Passage(f"{phrases.sentence(text)} {phrases.sentence(others)}", supported=True)
+    return Passage(f"{no}{phrases.sentence(text)} {phrases.sentence(others)}", supported=True)
 
 
 def _told_plain(telling: Telling, kind: str, rows: Sequence[Row]) -> str:

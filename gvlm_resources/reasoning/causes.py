@@ -36,7 +36,10 @@ def why(telling: Telling) -> Passage:
         parts.append(_death(telling, row) if row.kind == "death" else _other(telling, row))
     if len(rows) > EXPLAINED:
         rest = telling.cites.each(rows[EXPLAINED:])
-        parts.append(f"{len(rows) - EXPLAINED} more, at {listed(rest)}. Ask about one of them by its time, such as @{rows[EXPLAINED].clock}.")
+        parts.append(
+            f"{len(rows) - EXPLAINED} more, at {listed(rest)}. "
+            f"Ask about one of them by its time, such as @{rows[EXPLAINED].clock}."
+        )
     if any(row.kind != "death" for row in rows[:EXPLAINED]):
         parts.append("The timeline records what happened, not the reason for it.")
     return Passage("\n".join(parts), supported=True)
@@ -71,7 +74,11 @@ def _this_life(context: Sequence[Row], death: Row) -> list[Row]:
     mine = [row for row in context if row.video_id == death.video_id]
     ends = [row.end_ns for row in mine if row.kind in ("death", "respawn") and row.start_ns < death.start_ns]
     start = max(ends, default=0)
-    return [row for row in mine if start <= row.start_ns <= death.start_ns or (row.kind == "damage" and start <= row.start_ns < death.end_ns)]
+    return [
+        row
+        for row in mine
+        if start <= row.start_ns <= death.start_ns or (row.kind == "damage" and start <= row.start_ns < death.end_ns)
+    ]
 
 
 def _last_run(hits: list[Row]) -> list[Row]:
@@ -95,7 +102,9 @@ def _hits(telling: Telling, death: Row, run: list[Row]) -> str:
     fell = _fall(telling, death, run[0])
     if len(run) == 1:
         return f"{lasted}, one hit{worth} came at {telling.cites.row(run[0])}{fell}"
-    return f"{lasted}, {telling.voice.who} took {len(run)} hits{worth}{fell}: {_each_hit(telling, run)}" if whose else ""
+    return (
+        f"{lasted}, {telling.voice.who} took {len(run)} hits{worth}{fell}: {_each_hit(telling, run)}" if whose else ""
+    )
 
 
 def _each_hit(telling: Telling, run: list[Row]) -> str:
@@ -117,7 +126,7 @@ def _size(row: Row) -> str:
 
 
 def _fall(telling: Telling, death: Row, first: Row) -> str:
-    """", and your health fell from 79 to 0", where the HUD was read on both sides."""
+    """ ", and your health fell from 79 to 0", where the HUD was read on both sides."""
     before = reading_at(telling.evidence.states, "health", first.start_ns - 1, death.video_id)
     after = reading_at(telling.evidence.states, "health", death.start_ns, death.video_id)
     if before is None or after is None or after.value >= before.value:
@@ -125,7 +134,8 @@ def _fall(telling: Telling, death: Row, first: Row) -> str:
     start = f"{phrases.number(before.value)} {telling.cites.reading(before)}"
     armor = reading_at(telling.evidence.states, "armor", first.start_ns - 1, death.video_id)
     worn = f", with {phrases.number(armor.value)} armor {telling.cites.reading(armor)}" if armor is not None else ""
-    return f", and {telling.voice.whose} health fell from {start} to {phrases.number(after.value)} {telling.cites.reading(after)}{worn}"
+    end = f"{phrases.number(after.value)} {telling.cites.reading(after)}"
+    return f", and {telling.voice.whose} health fell from {start} to {end}{worn}"
 
 
 def reading_at(states: Sequence[StateReading], variable: str, at_ns: int, video_id: str) -> StateReading | None:
@@ -136,12 +146,20 @@ def reading_at(states: Sequence[StateReading], variable: str, at_ns: int, video_
 
 def _help(telling: Telling, before: list[Row], first: Row) -> str:
     """What was picked up or healed last before the fight and during it."""
-    helped = [row for row in before if row.kind in ("heal", "pickup", "armor") and (row.kind != "armor" or (row.value or 0) > 0)]
+    helped = [
+        row
+        for row in before
+        if row.kind in ("heal", "pickup", "armor") and (row.kind != "armor" or (row.value or 0) > 0)
+    ]
     if not helped:
         return "no pickup and no heal is recorded in the minute before"
     last = helped[-1]
     during = last.start_ns >= first.start_ns
-    name = phrases.item(last) if last.kind == "pickup" else f"{phrases.words_for(last.kind).unit} +{phrases.amount(last.value or 0)}"
+    name = (
+        phrases.item(last)
+        if last.kind == "pickup"
+        else f"{phrases.words_for(last.kind).unit} +{phrases.amount(last.value or 0)}"
+    )
     verb = "the last thing picked up" if last.kind == "pickup" else "the last gain"
     return f"{verb} was {name} at {telling.cites.row(last)}, {'during the fight' if during else 'before the fight'}"
 
@@ -156,9 +174,17 @@ def _named(telling: Telling, death: Row, run: list[Row]) -> str:
         and (row.source in ("text", "speech") or row.kind == "message")
         and start - JUST_BEFORE_NS <= row.start_ns <= death.end_ns + 3 * NS_PER_S
     ]
-    naming = [row for row in near if row.source != "speech" and _NAMES_A_CAUSE.search(row.text) and not re.match(r"\s*(?:picked|you got)", row.text, re.I)]
+    naming = [
+        row
+        for row in near
+        if row.source != "speech"
+        and _NAMES_A_CAUSE.search(row.text)
+        and not re.match(r"\s*(?:picked|you got)", row.text, re.I)
+    ]
     if naming:
-        return f"the screen said {listed([f'{phrases.quote(row.text)} {telling.cites.row(row)}' for row in naming[-2:]])}"
+        return (
+            f"the screen said {listed([f'{phrases.quote(row.text)} {telling.cites.row(row)}' for row in naming[-2:]])}"
+        )
     spoken = [row for row in near if row.source == "speech"]
     said = f"; heard then: {phrases.quote(spoken[-1].text)} {telling.cites.row(spoken[-1])}" if spoken else ""
     return f"no message on the timeline names what did it{said}"
@@ -173,7 +199,10 @@ def _other(telling: Telling, row: Row) -> str:
     before = [
         r
         for r in telling.evidence.context
-        if r.row_id != row.row_id and r.video_id == row.video_id and row.start_ns - JUST_BEFORE_NS <= r.start_ns <= row.start_ns and r.kind != "shot"
+        if r.row_id != row.row_id
+        and r.video_id == row.video_id
+        and row.start_ns - JUST_BEFORE_NS <= r.start_ns <= row.start_ns
+        and r.kind != "shot"
     ]
     parts = [phrases.sentence(head)]
     if before:

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from gvlm_resources.reasoning.protocol import Citation, FrameRef, Row, StateReading, Video
 
-
 T = TypeVar("T")
 
 

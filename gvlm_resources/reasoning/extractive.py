@@ -17,7 +17,6 @@ from gvlm_resources.reasoning.protocol import Answer, Evidence, EvidenceSource, 
 from gvlm_resources.reasoning.question import Ask, Question
 from gvlm_resources.reasoning.retrieve import describe_spans, row_words
 
-
 VERSION = "1"
 TOLD_VIDEOS = 8
 SHOWN_HITS = 5
@@ -31,7 +30,7 @@ class ExtractiveCore:
     name = "extractive"
     model = f"gvlm-extractive@{VERSION}"
 
-    def __init__(self, *, max_frames: int) -> None:
+    def __init__(self, *, max_frames: int = 6) -> None:
         self._max_frames = max_frames
 
     def compose(self, question: Question, evidence: Evidence, source: EvidenceSource) -> Answer:
@@ -104,7 +103,7 @@ def _naming(telling: Telling) -> Passage:
     return Passage(f"The timeline has no events of that name to count; {lines} “{asked}”: {shown}.", supported=True)
 
 
-# --------------------------------------------------------------------------------------------------------- many videos
+# --------------------------------------------------------------------------------------- many videos
 
 
 def _many(question: Question, evidence: Evidence, cites: Cites, voice: Voice) -> Passage:
@@ -166,14 +165,18 @@ def _rest(question: Question, parts: list[Evidence], speaking: list[Evidence]) -
     return lines
 
 
-# ---------------------------------------------------------------------------------------------------------- found by search
+# ----------------------------------------------------------------------------------- found by search
 
 
 def _hits(question: Question, evidence: Evidence, cites: Cites) -> Passage:
     """The rows that speak of the question's words or lie near them in meaning; the nearest one named if none does."""
     words = question.words
     close = [row for row in evidence.rows if _is_about(row, words)]
-    where = f" {describe_spans(evidence.scopes[0])}" if len(evidence.scopes) == 1 and not evidence.scopes[0].everywhere else ""
+    where = (
+        f" {describe_spans(evidence.scopes[0])}"
+        if len(evidence.scopes) == 1 and not evidence.scopes[0].everywhere
+        else ""
+    )
     asked = f"“{question.search_text}”"
     if not close:
         nearest = ""
@@ -213,7 +216,7 @@ def _hit(row: Row, cites: Cites) -> str:
     return f"{cites.row(row)} {who}{phrases.quote(row.text)}"
 
 
-# -------------------------------------------------------------------------------------------------------------- nothing
+# ------------------------------------------------------------------------------------------- nothing
 
 
 def _nothing(telling: Telling) -> Passage:
@@ -222,7 +225,10 @@ def _nothing(telling: Telling) -> Passage:
     where = f" {telling.where}" if len(evidence.scopes) == 1 and telling.where else ""
     kinds = question.target.kinds
     if not kinds or question.ask not in _COUNTED:
-        return Passage(f"The timeline holds nothing{where or ' at all'}. {_searches(evidence)} {_holdings(evidence)}".strip(), supported=False)
+        return Passage(
+            f"The timeline holds nothing{where or ' at all'}. {_searches(evidence)} {_holdings(evidence)}".strip(),
+            supported=False,
+        )
     named = listed([phrases.words_for(kind).many for kind in kinds], last="or")
     known = [video.recorded_kinds for video in evidence.videos]
     if all(known) and all(set(kinds) <= set(recorded) for recorded in known):
@@ -248,5 +254,3 @@ def _holdings(evidence: Evidence) -> str:
     if not evidence.inventory:
         return ""
     return f"What it holds: {phrases.counted_kinds(evidence.inventory)}."
-
-

@@ -49,7 +49,19 @@ _KINDS = {
     "scene": KindWords("scene", "scenes", ""),
 }
 # The order in which a summary speaks of them.
-KIND_ORDER = ("death", "respawn", "damage", "heal", "armor", "pickup", "weapon_change", "shot", "kill", "message", "speech")
+KIND_ORDER = (
+    "death",
+    "respawn",
+    "damage",
+    "heal",
+    "armor",
+    "pickup",
+    "weapon_change",
+    "shot",
+    "kill",
+    "message",
+    "speech",
+)
 
 
 def words_for(kind: str) -> KindWords:

@@ -141,7 +141,8 @@ class Lookup:
             when = f", {Span(self.start_ns, self.end_ns).label()}"
         kinds = f" of kind {', '.join(self.kinds)}" if self.kinds else ""
         if self.method == "search":
-            return f"the {self.found} rows nearest to “{self.text}” in {where}{when}"
+            found = f"the {self.found} rows nearest to" if self.found else "no row was found for"
+            return f"{found} “{self.text}” in {where}{when}"
         return f"all {self.method}{kinds} in {where}{when} ({self.found})"
 
 

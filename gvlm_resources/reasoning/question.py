@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gvlm_resources.errors import QuestionError
@@ -156,9 +156,11 @@ def clean(text: str) -> str:
     return line
 
 
-_PLAIN = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-", "：": ":", "＠": "@", "？": "?"})
+_PLAIN = str.maketrans(
+    {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-", "：": ":", "＠": "@", "？": "?"}
+)
 
-# ---------------------------------------------------------------------------------------------------------------- anchors
+# -------------------------------------------------------------------------------------------- anchors
 
 _CONNECTIVE = re.compile(
     r"\b(?P<soft>(?:right|just|shortly|immediately|directly|soon)\s+)?"
@@ -168,7 +170,14 @@ _CONNECTIVE = re.compile(
     r"|(?P<between>between|from))\s+",
     re.I,
 )
-_TIME_OF = re.compile(r"\b(?:the\s+)?(?P<nth>first|second|third|fourth|fifth|last|final|[0-9]{1,3}(?:st|nd|rd|th))\s+time\s+(?=\w)", re.I)
+_TIME_OF = re.compile(
+    r"\b(?:the\s+)?(?P<nth>first|second|third|fourth|fifth|last|final|[0-9]{1,3}(?:st|nd|rd|th))\s+time\s+(?=\w)", re.I
+)
+_IN_LIFE = re.compile(
+    r"\b(?:in|during|of|over)\s+(?:my|the|his|her|their|your)\s+"
+    r"(?P<nth>first|second|third|fourth|fifth|last|final|[1-9][0-9]?(?:st|nd|rd|th))\s+life\b",
+    re.I,
+)
 _LEAD = re.compile(
     rf"(?:(?:{vocabulary.WHO}|my|our|your|his|her|their|the|this|that|a|an|each|every|any|all|had|has|have|was|were|just|finally|"
     r"actually|being|having|very|of)\s+)",
@@ -180,6 +189,7 @@ _NTH = re.compile(
     r"(?P<from_end>second[\s-]to[\s-]last|next[\s-]to[\s-]last|penultimate|last|final|latest|most\s+recent)|(?P<next>next)|(?P<prev>previous))\b",
     re.I,
 )
+_LENGTH_LEAD = re.compile(r"(?:\b(?:in|during|over)\s+)?(?:\bthe\s+)?(?:\b(?:last|first|final|next)\s+)?$", re.I)
 _BOUNDARY = re.compile(
     r"\s*(?:[,.;:?!]|$|\b(?:and|but|or|did|do|does|what|why|how|who|when|where|which|was|were|is|are|in|on|at|with|from|before"
     r"|after|for|again|until|then|i|we|you|he|she|they|the\s+player)\b)",
@@ -206,48 +216,71 @@ def _take_anchors(text: str) -> tuple[str, list[Anchor]]:
 
 
 def _next_connective(text: str, position: int) -> re.Match[str] | None:
-    matches = [m for m in (_CONNECTIVE.search(text, position), _TIME_OF.search(text, position)) if m]
+    matches = [m for m in (pattern.search(text, position) for pattern in (_CONNECTIVE, _TIME_OF, _IN_LIFE)) if m]
     return min(matches, key=lambda m: m.start(), default=None)
 
 
 def _anchor_at(text: str, found: re.Match[str]) -> tuple[list[Anchor], int, int] | None:
     """The anchors that the connective `found` opens, and the part of `text` they take."""
-    groups = found.groupdict()
     start = found.start()
-    if "at" in groups and groups["at"] and re.match(r"when|while|as|once", groups["at"], re.I):
-        if not _SUBORDINATE.match(text, found.end()) and not re.match(r"\w+ing\b", text[found.end() :]):
-            return None  # "when did I die" asks; "when I died" tells
-    first = _event_after(text, found.end())
+    if found.re is _IN_LIFE:
+        return _life(found), start, found.end()
+    first = None if _asks_rather(text, found) else _event_after(text, found.end())
     if first is None:
         return None
     event, end = first
-    if "nth" in groups:
-        event = EventQuery(event.kinds, event.subject, _ordinal(_NTH.match(groups["nth"])))
+    if found.re is _TIME_OF:
+        event = replace(event, which=_ordinal(_NTH.match(found["nth"])))
         return [Anchor(text[start:end].strip(), AnchorRelation.AT, event)], start, end
-    if groups["between"]:
+    if found["between"]:
         return _between_events(text, start, event, end)
-    if groups["at"] and not _is_a_moment(groups["at"], text[found.end() : end]):
+    if found["at"] and not _is_a_moment(found["at"], text[found.end() : end]):
         return None
-    relation = AnchorRelation.BEFORE if groups["before"] else AnchorRelation.AFTER if groups["after"] else AnchorRelation.AT
-    if groups["at"] and re.search(r"\bhad\b", text[:start], re.I):
-        relation = AnchorRelation.BEFORE  # "how many items had I collected when I died": up to then
+    relation = _relation(text, found)
     length = clocks.trailing_length(text[:start].rstrip())
     offset_ns = None
     if length is not None and relation is not AnchorRelation.AT:
         start, offset_ns = length
-        start = re.search(r"(?:\b(?:in|during|over)\s+)?(?:\bthe\s+)?(?:\b(?:last|first|final|next)\s+)?$", text[:start].rstrip() + " ", re.I).start()
+        start = _LENGTH_LEAD.search(text[:start].rstrip() + " ").start()
     return [Anchor(text[start:end].strip(), relation, event, offset_ns)], start, end
 
 
+def _life(found: re.Match[str]) -> list[Anchor]:
+    """ "during my second life": from the first respawn to the second death."""
+    nth, text = _ordinal(_NTH.match(found["nth"])) or 1, found.group().strip()
+    anchors = [] if nth < 0 else [Anchor(text, AnchorRelation.BEFORE, EventQuery(("death",), which=nth))]
+    if nth != 1:
+        born = EventQuery(("respawn",), which=nth if nth < 0 else nth - 1)
+        anchors.append(Anchor(text, AnchorRelation.AFTER, born))
+    return anchors
+
+
+def _asks_rather(text: str, found: re.Match[str]) -> bool:
+    """ "when did I die" asks; "when I died" and "while shooting" tell."""
+    if found.re is _TIME_OF or not found["at"] or not re.match(r"when|while|as", found["at"], re.I):
+        return False
+    return not _SUBORDINATE.match(text, found.end()) and not re.match(r"\w+ing\b", text[found.end() :])
+
+
+def _relation(text: str, found: re.Match[str]) -> AnchorRelation:
+    if found["before"]:
+        return AnchorRelation.BEFORE
+    if found["after"]:
+        return AnchorRelation.AFTER
+    if re.search(r"\bhad\b", text[: found.start()], re.I):
+        return AnchorRelation.BEFORE  # "how many items had I collected when I died": up to then
+    return AnchorRelation.AT
+
+
 def _is_a_moment(connective: str, words: str) -> bool:
-    """"at my death" names a moment; "on items" and "at health" do not."""
+    """ "at my death" names a moment; "on items" and "at health" do not."""
     if connective.lower() in ("at", "around", "on", "during"):
         return re.match(r"\s*(?:my|the|his|her|their|our|your|a|each|every)\b", words, re.I) is not None
     return True
 
 
 def _between_events(text: str, start: int, event: EventQuery, end: int) -> tuple[list[Anchor], int, int] | None:
-    """"between my first and second death", "from the first death to the respawn"."""
+    """ "between my first and second death", "from the first death to the respawn"."""
     joined = re.match(r"\s*(?:,\s*)?(?:and|to|until|till)\s+", text[end:])
     if joined is None:
         return None
@@ -269,7 +302,7 @@ def _event_after(text: str, position: int) -> tuple[EventQuery, int] | None:
             end = position + kind.end
             words, end = _subject_after(text, end, kind.kind)
             which, end = _time_after(text, end, which)
-            return EventQuery((kind.kind,), tuple([*subject, *words]), which), end
+            return EventQuery((kind.kind,), (*subject, *words), which), end
         lead = _LEAD.match(text, position)
         nth = None if lead else _NTH.match(text, position)
         word = None if lead or nth else re.match(r"([\w'-]+)\s+", text[position:])
@@ -314,7 +347,7 @@ def _subject_after(text: str, position: int, kind: str) -> tuple[list[str], int]
 
 
 def _time_after(text: str, position: int, which: int | None) -> tuple[int | None, int]:
-    """"for the second time" after an event."""
+    """ "for the second time" after an event."""
     found = re.match(rf"\s+(?:for\s+)?(?:the|my)\s+({_NTH.pattern})\s+time\b", text[position:], re.I)
     if found is None:
         return which, position
@@ -335,10 +368,13 @@ def _ordinal(found: re.Match[str] | None) -> int | None:
     return -1
 
 
-# -------------------------------------------------------------------------------------------------------------- what it asks
+# -------------------------------------------------------------------------------------- what it asks
 
 _WHO = vocabulary.WHO
-_STATE_NAME = r"(?:health|hp|hit\s?points?|armou?r|shields?|ammo|ammunition|bullets|shells|rockets|rounds|cells|score|lives|weapons?|gun)"
+_STATE_NAME = (
+    r"(?:health|hp|hit\s?points?|armou?r|shields?|ammo|ammunition|bullets|shells|rockets|rounds|cells|score|lives|weapons?"
+    r"|gun)"
+)
 _LOWEST = re.compile(r"\b(?:lowest|smallest|least|fewest|minimum|min|weakest|lightest)\b", re.I)
 _EXTREME = re.compile(
     r"\b(?:biggest|largest|highest|hardest|heaviest|worst|strongest|greatest|maximum|max|lowest|smallest|least|minimum|min|weakest"
@@ -354,12 +390,17 @@ _STATE = re.compile(
     rf"|\bwhich\s+(?:weapon|gun)\s+(?:did|was|were|am|is)\s+{_WHO}\s+(?:have|hold\w*|us\w*|carry\w*|wield\w*)",
     re.I,
 )
-_YES_NO = re.compile(r"^(?:so\s+|and\s+|but\s+)?(?:did|do|does|was|were|is|are|am|have|has|had|could|can|will|would)(?:n't)?\b", re.I)
+_YES_NO = re.compile(
+    r"^(?:so\s+|and\s+|but\s+)?(?:did|do|does|was|were|is|are|am|have|has|had|could|can|will|would)(?:n't)?\b", re.I
+)
 _COUNT = re.compile(
     r"\bhow\s+many\b|\bhow\s+often\b|\bnumber\s+of\b|\bcount\b|\bhow\s+frequently\b|#\s*of\b|\btally\b|\btotal\s+(?:deaths|kills|pick-?ups|shots|hits|items)\b",
     re.I,
 )
-_TOTAL = re.compile(r"\bhow\s+much\b|\btotal\s+(?:amount|damage|health|healing)\b|\bsum\s+of\b|\bdamage\b.*\b(?:in\s+total|altogether|overall)\b", re.I)
+_TOTAL = re.compile(
+    r"\bhow\s+much\b|\btotal\s+(?:amount|damage|health|healing)\b|\bsum\s+of\b|\bdamage\b.*\b(?:in\s+total|altogether|overall)\b",
+    re.I,
+)
 _WHEN = re.compile(
     r"^(?:and\s+|so\s+|exactly\s+|tell\s+me\s+|show\s+me\s+)*when(?:'s)?\b(?!\s+(?:i|we|you|he|she|they|it|the\s+player)\s+\w)|\b(?:at\s+)?(?:what|which)\s+(?:time|moment|"
     r"point|timestamp|second|minute)s?\b|\btime\s?stamps?\b|\bhow\s+(?:far\s+in|soon|early|late)\b|\bwhere\s+in\s+the\s+(?:video|recording)\b"
@@ -390,18 +431,33 @@ _HAPPENED = re.compile(
     r"|\bwhat\s+(?:was|is)\s+(?:happening|on\s+(?:the\s+)?screen)\b|\bevents?\b|\bwhat\s+came\s+(?:next|before|after)\b|\bwhat\s+next\b",
     re.I,
 )
-_HOW_LONG = re.compile(r"\bhow\s+long\b|\bwhat\s+is\s+the\s+(?:length|duration)\b|\b(?:length|duration)\s+of\s+the\s+(?:video|recording|clip)\b", re.I)
-_NEAR_ZERO = re.compile(r"\b(?:where)\b", re.I)
+_HOW_LONG = re.compile(
+    r"\bhow\s+long\b|\bwhat\s+is\s+the\s+(?:length|duration)\b|\b(?:length|duration)\s+of\s+the\s+(?:video|recording|clip)\b",
+    re.I,
+)
+_LIFE = re.compile(rf"\bsurviv|\balive\b|\blive[ds]?\b|\blife\b|\bdead\b|\b(?:did|do|does)\s+{_WHO}\s+last\b", re.I)
+_WHOLE = re.compile(
+    r"\b(?:video|recording|clip|game|session|match|run|footage|stream|gameplay|round|playthrough|timeline)\b"
+    r"|\bhow\s+long\s+(?:is|was)\s+(?:it|this|that)\b",
+    re.I,
+)
 
 
-def _ask(rest: str, kinds: tuple[vocabulary.KindFound, ...], variables: tuple[str, ...], *, when_given: bool, words: tuple[str, ...]) -> Ask:
+def _ask(
+    rest: str,
+    kinds: tuple[vocabulary.KindFound, ...],
+    variables: tuple[str, ...],
+    *,
+    when_given: bool,
+    words: tuple[str, ...],
+) -> Ask:
     """What a question without its times asks for; the first that fits, since "how many" outranks "when"."""
     named = bool(kinds)
     takes_amount = any(k.kind in ("damage", "heal", "armor", "shot", "pickup") for k in kinds)
     if _HOW_LONG.search(rest):
-        return Ask.HOW_LONG
+        return Ask.HOW_LONG if named or when_given or _LIFE.search(rest) or _WHOLE.search(rest) else Ask.OPEN
     if _YES_NO.match(rest):
-        return Ask.YES_NO
+        return Ask.YES_NO if named or variables or words or not when_given else Ask.WHAT_HAPPENED
     if _EXTREME.search(rest) and (named or variables) and not _WHY_WORD.search(rest):
         return Ask.EXTREME
     if _WHY.search(rest) or _WHY_WORD.search(rest):
@@ -425,7 +481,7 @@ def _ask(rest: str, kinds: tuple[vocabulary.KindFound, ...], variables: tuple[st
 
 def _kinds_of(ask: Ask, rest: str, kinds: tuple[vocabulary.KindFound, ...]) -> tuple[str, ...]:
     named = tuple(dict.fromkeys(k.kind for k in kinds))
-    if ask is Ask.HOW_LONG and re.search(r"\bsurviv|\blives?\b|\blived\b|\blife\b|\blast(?:ed)?\b|\balive\b", rest, re.I):
+    if ask is Ask.HOW_LONG and _LIFE.search(rest):
         return ("death", "respawn")
     if ask in (Ask.SUMMARY, Ask.STATE) or (ask is Ask.WHEN and _crosses(rest)):
         return ()
@@ -433,7 +489,7 @@ def _kinds_of(ask: Ask, rest: str, kinds: tuple[vocabulary.KindFound, ...]) -> t
 
 
 def _crosses(rest: str) -> bool:
-    """"when did my health drop below 50": a variable meets a number."""
+    """ "when did my health drop below 50": a variable meets a number."""
     threshold = _threshold(rest)
     return threshold is not None and not threshold.is_count and bool(vocabulary.find_variables(rest))
 
@@ -450,7 +506,25 @@ def _words_beyond(rest: str, kinds: tuple[vocabulary.KindFound, ...]) -> tuple[s
     return tuple(w for w in words if not w.isdigit() and w not in clocks.NUMBER_WORDS and w not in _COUNT_WORDS)
 
 
-_PLAYER_WORDS = frozenset(("video", "place", "spot", "enemy", "monster", "creature", "character", "doomguy", "hero", "number", "count", "frequently", "summary", "reason", "biggest"))
+_PLAYER_WORDS = frozenset(
+    (
+        "video",
+        "place",
+        "spot",
+        "enemy",
+        "monster",
+        "creature",
+        "character",
+        "doomguy",
+        "hero",
+        "number",
+        "count",
+        "frequently",
+        "summary",
+        "reason",
+        "biggest",
+    )
+)
 
 
 def _subject(ask: Ask, rest: str, words: tuple[str, ...], variables: tuple[str, ...]) -> tuple[str, ...]:
@@ -473,7 +547,9 @@ def _which(rest: str, ask: Ask) -> int | None:
     found = _NTH.search(text)
     if found is not None:
         return _ordinal(found)
-    numbered = re.search(r"\b(?:death|hit|pick-?up|shot|message)\s+(?:number\s+|no\.?\s+|#\s?)?([1-9][0-9]{0,3})\b", text, re.I)
+    numbered = re.search(
+        r"\b(?:death|hit|pick-?up|shot|message)\s+(?:number\s+|no\.?\s+|#\s?)?([1-9][0-9]{0,3})\b", text, re.I
+    )
     return int(numbered.group(1)) if numbered else None
 
 
@@ -496,8 +572,12 @@ _COUNT_WORDS = {"once": 1, "twice": 2, "thrice": 3}
 
 
 def _threshold(rest: str) -> Threshold | None:
-    """"more than 2 times", "at least once", "under 50 health"; None where nothing is compared."""
-    number = r"(?<![:\w])(?P<n>[0-9]{1,7}(?:\.[0-9]+)?(?![:\w])|" + "|".join(k for k in clocks.NUMBER_WORDS if " " not in k and len(k) > 2) + ")"
+    """ "more than 2 times", "at least once", "under 50 health"; None where nothing is compared."""
+    number = (
+        r"(?<![:\w])(?P<n>[0-9]{1,7}(?:\.[0-9]+)?(?![:\w])|"
+        + "|".join(k for k in clocks.NUMBER_WORDS if " " not in k and len(k) > 2)
+        + ")"
+    )
     for words, operator in _COMPARISON:
         lead = rf"\b(?:{words})\s+" if not words.endswith("|") else rf"\b(?:(?:{words[:-1]})\s+)?"
         once = re.search(rf"{lead}(?P<n>once|twice|thrice)\b", rest, re.I)

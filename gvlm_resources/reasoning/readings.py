@@ -75,9 +75,8 @@ def _value_at(telling: Telling, reading: StateReading, at_ns: int) -> str:
     if reading.end_ns > at_ns:
         return f"At {format_clock(at_ns)} {telling.voice.whose} {name} was {value}, as the HUD showed from {cited} on."
     gone = phrases.duration(at_ns - reading.end_ns + 1)
-    return (
-        f"At {format_clock(at_ns)} {telling.voice.whose} {name} could not be read; {gone} earlier it was {value} (from {cited} on)."
-    )
+    unread = f"At {format_clock(at_ns)} {telling.voice.whose} {name} could not be read"
+    return f"{unread}; {gone} earlier it was {value} (from {cited} on)."
 
 
 def _weapon(telling: Telling) -> Passage:
@@ -87,12 +86,17 @@ def _weapon(telling: Telling) -> Passage:
         changes = [row for row in telling.evidence.context if row.kind == "weapon_change" and row.start_ns <= at_ns]
         if changes:
             last = changes[-1]
-            parts.append(f"Before {format_clock(at_ns)}, the last weapon change was {phrases.quote(last.text)} {telling.cites.row(last)}.")
+            told = f"{phrases.quote(last.text)} {telling.cites.row(last)}"
+            parts.append(f"Before {format_clock(at_ns)}, the last weapon change was {told}.")
     if parts:
         return Passage(" ".join(parts), supported=True)
     end_ns = max(telling.scope.points_ns, default=telling.scope.video.duration_ns)
     taken = [row for row in telling.evidence.context if row.start_ns <= end_ns and row_words(row).names("weapon")]
-    had = f" Weapons picked up by then: {phrases.listed([f'{phrases.item(r)} {telling.cites.row(r)}' for r in taken])}." if taken else ""
+    had = (
+        f" Weapons picked up by then: {phrases.listed([f'{phrases.item(r)} {telling.cites.row(r)}' for r in taken])}."
+        if taken
+        else ""
+    )
     text = "The timeline records no change of weapon before that, so the weapon in hand cannot be told."
     return Passage(text + had, supported=False)
 
@@ -105,7 +109,8 @@ def _last(telling: Telling, variable: str) -> Passage:
         return _missing(telling, variable)
     last = readings[-1]
     name = last.variable.replace("_", " ")
-    text = f"At the last reading, {telling.cites.reading(last)}, {telling.voice.whose} {name} was {phrases.number(last.value)}."
+    was = f"{telling.voice.whose} {name} was {phrases.number(last.value)}"
+    text = f"At the last reading, {telling.cites.reading(last)}, {was}."
     return Passage(f"{text} Name a time, such as @01:30, for another moment.", supported=True)
 
 
@@ -128,7 +133,8 @@ def _last_known(telling: Telling, variable: str) -> str:
     if not before:
         return ""
     last = before[-1]
-    return f" It was last read as {phrases.number(last.value)}, from {telling.cites.reading(last)} to {format_clock(last.end_ns)}."
+    when = f"from {telling.cites.reading(last)} to {format_clock(last.end_ns)}"
+    return f" It was last read as {phrases.number(last.value)}, {when}."
 
 
 def _within(readings: Sequence[StateReading], span: Span) -> list[StateReading]:
@@ -141,7 +147,9 @@ def _course_in(telling: Telling, readings: list[StateReading], span: Span) -> st
     low, high = min(readings, key=lambda s: s.value), max(readings, key=lambda s: s.value)
     where = f"between {format_clock(span.start_ns)} and {format_clock(span.end_ns)}"
     if low.value == high.value:
-        return phrases.sentence(f"{where} {telling.voice.whose} {name} stayed at {phrases.number(low.value)} {cite(first)}")
+        return phrases.sentence(
+            f"{where} {telling.voice.whose} {name} stayed at {phrases.number(low.value)} {cite(first)}"
+        )
     went = f"went from {phrases.number(first.value)} {cite(first)} to {phrases.number(last.value)} {cite(last)}"
     peaks = []
     if low not in (first, last):
@@ -187,10 +195,16 @@ def _crossing(telling: Telling, variable: str) -> Passage:
     bound = f"{sign} {phrases.number(threshold.number)}"
     if not starts:
         low, high = min(readings, key=lambda s: s.value), max(readings, key=lambda s: s.value)
-        seen = f"it was read between {phrases.number(low.value)} {telling.cites.reading(low)} and {phrases.number(high.value)} {telling.cites.reading(high)}"
-        return Passage(phrases.sentence(f"{telling.voice.whose} {name} was never read {bound}{_there(telling)}; {seen}"), supported=True)
+        lowest = f"{phrases.number(low.value)} {telling.cites.reading(low)}"
+        seen = f"it was read between {lowest} and {phrases.number(high.value)} {telling.cites.reading(high)}"
+        return Passage(
+            phrases.sentence(f"{telling.voice.whose} {name} was never read {bound}{_there(telling)}; {seen}"),
+            supported=True,
+        )
     at = [f"{telling.cites.reading(s)} ({phrases.number(s.value)})" for s in starts]
-    return Passage(phrases.sentence(f"{telling.voice.whose} {name} came to be {bound} at {phrases.listed(at[:8])}"), supported=True)
+    return Passage(
+        phrases.sentence(f"{telling.voice.whose} {name} came to be {bound} at {phrases.listed(at[:8])}"), supported=True
+    )
 
 
 _SIGNS = {">": "above", ">=": "at least", "<": "below", "<=": "at most", "==": "exactly"}
@@ -207,7 +221,10 @@ def _compared(telling: Telling) -> Passage:
         told = _crossing(telling, variable)
         return Passage(f"{'Yes' if met else 'No'}. {told.text}", supported=told.supported)
     video = telling.scope.video.video_id
-    at = [(p, reading_at(telling.evidence.states, readings[0].variable, p, video)) for p in telling.scope.points_ns[:MAX_POINTS]]
+    at = [
+        (p, reading_at(telling.evidence.states, readings[0].variable, p, video))
+        for p in telling.scope.points_ns[:MAX_POINTS]
+    ]
     known = [(point, reading) for point, reading in at if reading is not None and reading.end_ns > point]
     if not known:
         return _at_points(telling, variable)

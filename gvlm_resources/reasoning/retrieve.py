@@ -1,4 +1,4 @@
-"""Which rows a question needs, and by which way they are found (pure apart from the source it asks).
+"""From a question to its answer: which rows it needs and by which way they are found (pure but for what it asks).
 
 - Questions about events of a kind ("how many", "when", "the biggest", "list", "did I") are answered from every event of
   that kind, never from the nearest few: a count over top-k is wrong as soon as k is passed.
@@ -10,17 +10,30 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gvlm_resources.errors import QuestionError
 from gvlm_resources.reasoning import vocabulary
-from gvlm_resources.reasoning.protocol import Evidence, EvidenceSource, Lookup, Row, Scope, StateReading, Video
-from gvlm_resources.reasoning.question import Anchor, AnchorRelation, Ask, EventQuery, Question
+from gvlm_resources.reasoning.protocol import (
+    Answer,
+    Evidence,
+    EvidenceSource,
+    Lookup,
+    ReasoningCore,
+    Row,
+    Scope,
+    StateReading,
+    Video,
+)
+from gvlm_resources.reasoning.question import Anchor, AnchorRelation, Ask, EventQuery, Question, parse
+from gvlm_resources.reasoning.times import Relation
 from gvlm_resources.settings import ReasoningSettings
 from gvlm_resources.timebase import NS_PER_S, Span, format_clock
 
 LEAD_UP_NS = 60 * NS_PER_S  # how far before a death its causes are looked for
+BESIDE_NS = 3 * NS_PER_S  # a message this close to an event speaks of it
 _BY_EVENT = frozenset((Ask.COUNT, Ask.TOTAL, Ask.WHEN, Ask.LIST, Ask.EXTREME, Ask.YES_NO, Ask.WHY, Ask.HOW_LONG))
 _RANGES = frozenset((Ask.COUNT, Ask.TOTAL, Ask.WHEN, Ask.LIST, Ask.EXTREME, Ask.YES_NO, Ask.HOW_LONG))
 _SPOKEN_OR_SHOWN = {"message": ("message", "text"), "speech": ("speech",)}
@@ -43,7 +56,9 @@ class _Tracer:
         self._note("states", video_id, "", variables, span, len(found))
         return found
 
-    def search(self, text: str, video_id: str | None, span: Span | None, kinds: tuple[str, ...], k: int) -> tuple[Row, ...]:
+    def search(
+        self, text: str, video_id: str | None, span: Span | None, kinds: tuple[str, ...], k: int
+    ) -> tuple[Row, ...]:
         found = self.source.search(text, video_id=video_id, span=span, kinds=kinds, k=k)
         self._note("search", video_id, text, kinds, span, len(found))
         return found
@@ -53,6 +68,29 @@ class _Tracer:
     ) -> None:
         start, end = (span.start_ns, span.end_ns) if span else (None, None)
         self.lookups.append(Lookup(method, video_id, text, kinds, start, end, found))
+
+
+def answer(
+    question_text: str,
+    *,
+    source: EvidenceSource,
+    core: ReasoningCore,
+    settings: ReasoningSettings,
+    video_id: str | None = None,
+) -> Answer:
+    """The answer to a question about one video, or (no `video_id`) about every video of the source.
+
+    Over several videos a time such as `@02:45` is looked up in each that is long enough. Raises QuestionError for a
+    question that cannot be asked, ServerError where the core's server gives nothing that can be used.
+    """
+    started = time.perf_counter()
+    videos = chosen_videos(source, video_id)
+    longest = max(video.duration_ns for video in videos)
+    question = parse(question_text, duration_ns=longest, moment_window_s=settings.moment_window_s)
+    evidence = gather(question, videos, source, settings)
+    retrieve_ms = (time.perf_counter() - started) * 1000
+    composed = core.compose(question, evidence, source)
+    return replace(composed, usage=replace(composed.usage, retrieve_ms=retrieve_ms))
 
 
 def chosen_videos(source: EvidenceSource, video_id: str | None) -> tuple[Video, ...]:
@@ -66,12 +104,16 @@ def chosen_videos(source: EvidenceSource, video_id: str | None) -> tuple[Video, 
     if not chosen:
         raise QuestionError(
             f"there is no timeline of a video {video_id[:100]!r}",
-            remedy="choose one of " + ", ".join(video.video_id for video in videos[:5]) + ("" if len(videos) <= 5 else ", ..."),
+            remedy="choose one of "
+            + ", ".join(video.video_id for video in videos[:5])
+            + ("" if len(videos) <= 5 else ", ..."),
         )
     return chosen
 
 
-def gather(question: Question, videos: tuple[Video, ...], source: EvidenceSource, settings: ReasoningSettings) -> Evidence:
+def gather(
+    question: Question, videos: tuple[Video, ...], source: EvidenceSource, settings: ReasoningSettings
+) -> Evidence:
     """The evidence for `question` in `videos`, which all have a timeline in `source`."""
     tracer = _Tracer(source)
     video_id = videos[0].video_id if len(videos) == 1 else None
@@ -94,7 +136,9 @@ def gather(question: Question, videos: tuple[Video, ...], source: EvidenceSource
     if question.ask in (Ask.WHAT_HAPPENED, Ask.SUMMARY) or (question.ask is Ask.WHY and not draft.scopes[0].everywhere):
         return _finish(_window_evidence(draft, tracer, video_id), tracer, video_id)
     if question.ask is Ask.COUNT and question.target.subject:
-        return _finish(_naming_evidence(question, draft, tracer, video_id), tracer, video_id)
+        named = _naming_evidence(question, draft, tracer, video_id)
+        if named.rows:
+            return _finish(named, tracer, video_id)
     return _finish(_searched(question.search_text, draft, tracer, video_id, settings.top_k), tracer, video_id)
 
 
@@ -108,15 +152,10 @@ def _finish(draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:
             if row.video_id in ids:
                 counts[row.kind or row.source] = counts.get(row.kind or row.source, 0) + 1
         inventory = tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-    return _replace(draft, inventory=inventory, lookups=tuple(tracer.lookups))
+    return replace(draft, inventory=inventory, lookups=tuple(tracer.lookups))
 
 
-def _replace(evidence: Evidence, **changes: object) -> Evidence:
-    values = {name: getattr(evidence, name) for name in Evidence.__dataclass_fields__}
-    return Evidence(**{**values, **changes})
-
-
-# ------------------------------------------------------------------------------------------------------- where in the video
+# -------------------------------------------------------------------------------- where in the video
 
 
 def _placed(
@@ -125,7 +164,10 @@ def _placed(
     """Where in each video the question looks: its times, narrowed by the events it names."""
     notes: list[str] = []
     anchors: list[Row] = []
-    found = {anchor.event: _matching(anchor.event, tracer.rows(video_id, _row_kinds(anchor.event.kinds), None)) for anchor in question.anchors}
+    found = {
+        anchor.event: _matching(anchor.event, tracer.rows(video_id, _row_kinds(anchor.event.kinds), None))
+        for anchor in question.anchors
+    }
     scopes = []
     for video in videos:
         times = tuple(s for s in (_clipped(span, video) for span in question.spans) if s is not None)
@@ -141,6 +183,8 @@ def _placed(
             bounds.append(tuple(span for span in around if span is not None))
             points_ns.extend(_point(anchor, row) for row in chosen)
             anchors.extend(chosen)
+        if any(time.relation is not Relation.AT for time in question.times):
+            bounds.append(times)  # "from 0:30 until I died"; a moment only tells which event is meant
         scopes.append(Scope(video, _met(bounds), everywhere=False, points_ns=tuple(points_ns)))
     return Evidence(tuple(scopes), anchors=tuple(anchors), notes=tuple(dict.fromkeys(notes)))
 
@@ -152,18 +196,23 @@ def _clipped(span: Span, video: Video) -> Span | None:
 
 def _takes_range(question: Question) -> bool:
     """Whether "before" and "after" reach to the ends of the video: for a count they do, for a moment they do not."""
-    return question.ask in _RANGES or len(question.anchors) > 1
+    bounded = any(time.relation is not Relation.AT for time in question.times)
+    return question.ask in _RANGES or len(question.anchors) > 1 or bounded
 
 
 def _anchor_rows(
     question: Question, anchor: Anchor, video: Video, rows: tuple[Row, ...], times: tuple[Span, ...], notes: list[str]
 ) -> tuple[Row, ...]:
     """The events that one anchor means in one video; empty, with a note, where it is not on the timeline."""
-    here = [r for r in rows if r.video_id == video.video_id and (not times or any(t.contains(r.start_ns) for t in times))]
+    here = [
+        r for r in rows if r.video_id == video.video_id and (not times or any(t.contains(r.start_ns) for t in times))
+    ]
     which = anchor.event.which
     if which is None and _takes_range(question) and len(here) > 1 and anchor.relation is not AnchorRelation.AT:
         which = 1
-        notes.append(f"“{anchor.text}” fits {len(here)} moments of {video.title}; the first, {here[0].clock}, was taken.")
+        notes.append(
+            f"“{anchor.text}” fits {len(here)} moments of {video.title}; the first, {here[0].clock}, was taken."
+        )
     chosen = _nth(tuple(here), which)
     if not chosen:
         event = " ".join([*anchor.event.subject, *anchor.event.kinds])
@@ -201,7 +250,7 @@ def _met(bounds: list[tuple[Span, ...]]) -> tuple[Span, ...]:
     return tuple(sorted(dict.fromkeys(spans)))
 
 
-# ----------------------------------------------------------------------------------------------------------- which events
+# -------------------------------------------------------------------------------------- which events
 
 
 def _row_kinds(kinds: tuple[str, ...]) -> tuple[str, ...]:
@@ -250,18 +299,40 @@ def _events_evidence(question: Question, draft: Evidence, tracer: _Tracer, video
     target = question.target
     kinds, hull = _row_kinds(target.kinds), _hull(draft)
     every = _one_telling(target.kinds, tracer.rows(video_id, kinds, hull))
-    scoped = [row for scope in draft.scopes for row in every if row.video_id == scope.video.video_id and scope.holds(row)]
+    scoped = [
+        row for scope in draft.scopes for row in every if row.video_id == scope.video.video_id and scope.holds(row)
+    ]
     named = named_rows(target.subject, scoped)
+    told: tuple[Row, ...] = ()
+    if target.subject and scoped and not named:
+        named, told = _named_beside(target.subject, scoped, tracer, video_id)
     if not scoped and hull is not None:
         ids = {scope.video.video_id for scope in draft.scopes}
         elsewhere = _one_telling(target.kinds, tracer.rows(video_id, kinds, None))
-        return _replace(draft, elsewhere=named_rows(target.subject, [row for row in elsewhere if row.video_id in ids]))
+        return replace(draft, elsewhere=named_rows(target.subject, [row for row in elsewhere if row.video_id in ids]))
     rows: list[Row] = []
     for scope in draft.scopes:
         mine = tuple(row for row in named if row.video_id == scope.video.video_id)
         rows.extend(_nearest(question, mine) if question.ask is Ask.WHY else _nth(mine, target.which))
     unmatched = [] if rows else scoped
-    return _replace(draft, rows=tuple(rows), unmatched=tuple(unmatched))
+    return replace(draft, rows=tuple(rows), unmatched=tuple(unmatched), context=told)
+
+
+def _named_beside(
+    subject: tuple[str, ...], rows: Sequence[Row], tracer: _Tracer, video_id: str | None
+) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """Events whose thing a message beside them names, and those messages: "killed by an imp" stands next to a death."""
+    if any(row.source != "event" or row.kind in ("pickup", "message") for row in rows):
+        return (), ()
+    hull = Span(max(0, min(r.start_ns for r in rows) - BESIDE_NS), max(r.end_ns for r in rows) + BESIDE_NS)
+    shown = [r for r in tracer.rows(video_id, ("message", "text"), hull) if vocabulary.names_all(subject, row_words(r))]
+    pairs = [
+        (row, m)
+        for row in rows
+        for m in shown
+        if m.video_id == row.video_id and abs(m.start_ns - row.start_ns) <= BESIDE_NS
+    ]
+    return tuple(dict.fromkeys(row for row, _ in pairs)), tuple(dict.fromkeys(m for _, m in pairs))
 
 
 def _nearest(question: Question, rows: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -292,23 +363,25 @@ def _lead_up(draft: Evidence, tracer: _Tracer, window_ns: int) -> Evidence:
         context.update({r.row_id: r for r in tracer.rows(row.video_id, (), span) if r.row_id != row.row_id})
         states.update({s.row_id: s for s in tracer.states(row.video_id, (), span)})
     ordered = sorted(context.values(), key=lambda r: (r.video_id, r.start_ns))
-    return _replace(draft, context=tuple(ordered), states=tuple(states.values()))
+    return replace(draft, context=tuple(ordered), states=tuple(states.values()))
 
 
-# ------------------------------------------------------------------------------------------------------------- other ways
+# ---------------------------------------------------------------------------------------- other ways
 
 
 def _window_evidence(draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:
     every = tracer.rows(video_id, (), _hull(draft))
-    rows = [row for scope in draft.scopes for row in every if row.video_id == scope.video.video_id and scope.covers(row)]
-    return _replace(draft, rows=tuple(rows))
+    rows = [
+        row for scope in draft.scopes for row in every if row.video_id == scope.video.video_id and scope.covers(row)
+    ]
+    return replace(draft, rows=tuple(rows))
 
 
 def _naming_evidence(question: Question, draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:
     """Every row that names the words: what a count of something the timeline has no kind for can rest on."""
     window = _window_evidence(draft, tracer, video_id)
     named = tuple(row for row in window.rows if vocabulary.names_all(question.target.subject, row_words(row)))
-    return _replace(draft, rows=_nth(named, question.target.which))
+    return replace(draft, rows=_nth(named, question.target.which))
 
 
 def _searched(text: str, draft: Evidence, tracer: _Tracer, video_id: str | None, k: int) -> Evidence:
@@ -324,11 +397,11 @@ def _searched(text: str, draft: Evidence, tracer: _Tracer, video_id: str | None,
             hits.setdefault(row.row_id, row)
     scopes = {scope.video.video_id: scope for scope in draft.scopes}
     rows = [row for row in hits.values() if row.video_id in scopes and scopes[row.video_id].covers(row)]
-    return _replace(draft, rows=tuple(rows[:k]), is_search=True)
+    return replace(draft, rows=tuple(rows[:k]), is_search=True)
 
 
 def _states_evidence(question: Question, draft: Evidence, tracer: _Tracer) -> Evidence:
-    """Every reading of the variables up to the end of what is asked, so that the value that held there is among them."""
+    """Every reading of the variables up to the end of what is asked: the value that held there is among them."""
     states: list[StateReading] = []
     context: list[Row] = []
     for scope in draft.scopes:
@@ -338,7 +411,7 @@ def _states_evidence(question: Question, draft: Evidence, tracer: _Tracer) -> Ev
             states.extend(tracer.states(scope.video.video_id, variables, Span(0, end)))
         if "weapon" in question.variables:
             context.extend(tracer.rows(scope.video.video_id, ("weapon_change", "pickup"), Span(0, end)))
-    return _replace(draft, states=tuple(states), context=tuple(context))
+    return replace(draft, states=tuple(states), context=tuple(context))
 
 
 def describe_spans(scope: Scope) -> str:

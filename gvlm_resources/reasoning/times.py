@@ -92,7 +92,9 @@ _LENGTH = re.compile(rf"(?<![\w:.])@?(?:{_PART}|{_PART}(?:(?:\s*,\s*|\s+and\s+|\
 _LENGTH_PART = re.compile(
     rf"(?P<n>{_NUM})(?P<half>\s+and\s+a\s+half)?[\s-]*(?P<u>[hms])(?:[a-z]*)(?P<tail>\s+and\s+a\s+half)?", re.I
 )
-_CLOCK = re.compile(r"(?<![\w:.])(?P<at>@\s?)?(?P<a>[0-9]{1,4}):(?P<b>[0-9]{1,2})(?::(?P<c>[0-9]{1,2}))?(?P<f>\.[0-9]{1,3})?(?![\w:])")
+_CLOCK = re.compile(
+    r"(?<![\w:.])(?P<at>@\s?)?(?P<a>[0-9]{1,4}):(?P<b>[0-9]{1,2})(?::(?P<c>[0-9]{1,2}))?(?P<f>\.[0-9]{1,3})?(?![\w:])"
+)
 _AT_NUMBER = re.compile(r"(?<!\w)@\s?[0-9][\w:.]*")
 _BARE_RANGE = re.compile(rf"\b(between|from)\s+({_NUM})\s+(and|to|until|till)\s+({_NUM})[\s-]*({_UNIT})\b", re.I)
 
@@ -117,10 +119,27 @@ _INTRODUCED = re.compile(
 _T = "\x02[0-9]+\x03"
 _D = "\x04[0-9]+\x05"
 _P = f"(?:{_T}|{_D})"
+# "between 0:30 and my death" is after the one and before the other.
+_MIXED = (
+    (
+        re.compile(
+            rf"\b(?:between|from)\s+({_P})\s+(?:and|to|until|till)\s+(?=(?:i|we|he|she|my|the|his|her|their|a)\b)", re.I
+        ),
+        r"after \1 until ",
+    ),
+    (
+        re.compile(
+            rf"\b(?:between|from)\s+((?:my|the|his|her|their)\s[^\x02-\x05]{{1,60}}?)\s+(?:and|to|until|till)\s+({_P})",
+            re.I,
+        ),
+        r"after \1 before \2",
+    ),
+)
 _PLACEHOLDER = re.compile("[\x02\x04]([0-9]+)[\x03\x05]")
 _WHOLE = r"(?:video|recording|clip|game|session|match|run|footage|stream|gameplay|round|playthrough)"
 _OF_WHOLE = rf"(?:\s+of\s+(?:the|this|my|that)\s+{_WHOLE})?"
 _SOFT = r"(?:(?:right|just|shortly|immediately|exactly|roughly|approximately|somewhere|sometime|anywhere|directly)\s+)?"
+_SOON = r"(?:right|just|shortly|immediately|directly|soon)\s+"
 _ORDINAL = "|".join(ORDINALS) + "|[0-9]{1,3}(?:st|nd|rd|th)"
 
 
@@ -139,6 +158,8 @@ def find_times(text: str, clock: VideoClock) -> TimesFound:
     masked = _BARE_RANGE.sub(r"\1 \2 \5 \3 \4 \5", text)
     masked = _mask_clocks(masked, clock, tokens, notes, unread)
     masked = _mask_lengths(masked, tokens)
+    for mixed, plain in _MIXED:
+        masked = mixed.sub(plain, masked)
     references: list[TimeReference] = []
     for pattern, build in _RULES:
         masked = _apply(pattern, build, masked, tokens, references, clock)
@@ -147,7 +168,9 @@ def find_times(text: str, clock: VideoClock) -> TimesFound:
         notes.extend(_range_note(reference, clock))
     rest = _unmask(masked, tokens)
     rest = _AT_NUMBER.sub(lambda found: _not_a_time(found.group(), notes, unread), rest)
-    return TimesFound(tuple(references), tuple(unread), tuple(dict.fromkeys(notes)), re.sub(r"\s+", " ", rest).strip(" ,"))
+    return TimesFound(
+        tuple(references), tuple(unread), tuple(dict.fromkeys(notes)), re.sub(r"\s+", " ", rest).strip(" ,")
+    )
 
 
 def steer(references: tuple[TimeReference, ...]) -> tuple[Span, ...]:
@@ -161,7 +184,9 @@ def steer(references: tuple[TimeReference, ...]) -> tuple[Span, ...]:
         return tuple(dict.fromkeys([*others, *bounds]))
     if not others:
         return (Span(start, end),)
-    met = [Span(max(start, s.start_ns), min(end, s.end_ns)) for s in others if max(start, s.start_ns) < min(end, s.end_ns)]
+    met = [
+        Span(max(start, s.start_ns), min(end, s.end_ns)) for s in others if max(start, s.start_ns) < min(end, s.end_ns)
+    ]
     return tuple(dict.fromkeys(met))
 
 
@@ -294,7 +319,9 @@ def _after(ns: int, clock: VideoClock) -> tuple[Relation, Span | None, int | Non
     return Relation.AFTER, clock.clamp(ns, clock.duration_ns), None
 
 
-def _named_minute(found: re.Match[str], _values: list[int], clock: VideoClock) -> tuple[Relation, Span | None, int | None]:
+def _named_minute(
+    found: re.Match[str], _values: list[int], clock: VideoClock
+) -> tuple[Relation, Span | None, int | None]:
     ordinal = found["nth"].lower()
     number = ORDINALS.get(ordinal) or int(re.sub(r"\D", "", ordinal))
     length = (3600 if found["what"].lower().startswith("h") else 60) * NS_PER_S
@@ -310,6 +337,8 @@ def _counted_minute(found: re.Match[str], _v: list[int], clock: VideoClock) -> t
 
 def _edge(found: re.Match[str], values: list[int], clock: VideoClock) -> tuple[Relation, Span | None, int | None]:
     length = values[0] if values else _UNIT_S[found["unit"][0].lower()] * NS_PER_S
+    if found["half"]:
+        length = length * 3 // 2
     if found["edge"].lower() in ("last", "final", "closing"):
         return Relation.BETWEEN, clock.clamp(clock.duration_ns - length, clock.duration_ns), None
     return Relation.BETWEEN, clock.clamp(0, length), None
@@ -340,7 +369,10 @@ def _rule(pattern: str, build: _Build) -> tuple[re.Pattern[str], _Build]:
 _RULES: tuple[tuple[re.Pattern[str], _Build], ...] = (
     _rule(rf"\b{_SOFT}between\s+{_P}\s+(?:and|to|-)\s+{_P}", lambda _f, v, c: _between(v[0], v[1], c)),
     _rule(rf"\bfrom\s+{_P}\s*(?:to|till|until|up\s+to|through|-)\s*{_P}", lambda _f, v, c: _between(v[0], v[1], c)),
-    _rule(rf"(?:\b(?:at|in|during)\s+)?{_T}\s*(?:to|till|until|through|-)\s*{_T}", lambda _f, v, c: _between(v[0], v[1], c)),
+    _rule(
+        rf"(?:\b(?:at|in|during)\s+)?{_T}\s*(?:to|till|until|through|-)\s*{_T}",
+        lambda _f, v, c: _between(v[0], v[1], c),
+    ),
     _rule(rf"\bwithin\s+{_D}\s+of\s+{_T}", lambda _f, v, c: _between(v[1] - v[0], v[1] + v[0], c)),
     _rule(
         rf"\b(?:(?:in|during|over|for)\s+)?the\s+(?:last\s+|final\s+)?{_D}\s+(?:before|prior\s+to|up\s+to|until)\s+{_T}",
@@ -352,13 +384,12 @@ _RULES: tuple[tuple[re.Pattern[str], _Build], ...] = (
     ),
     _rule(rf"{_D}\s+(?:before|prior\s+to)\s+{_T}", lambda _f, v, c: _at(v[1] - v[0], c)),
     _rule(rf"{_D}\s+(?:after|past|following)\s+{_T}", lambda _f, v, c: _at(v[1] + v[0], c)),
-    _rule(
-        rf"{_D}\s+(?:before|from)\s+the\s+end{_OF_WHOLE}\b", lambda _f, v, c: _at(c.duration_ns - v[0], c)
-    ),
+    _rule(rf"{_D}\s+(?:before|from)\s+the\s+end{_OF_WHOLE}\b", lambda _f, v, c: _at(c.duration_ns - v[0], c)),
     _rule(rf"{_D}\s+(?:after|from)\s+the\s+(?:start|beginning){_OF_WHOLE}\b", lambda _f, v, c: _at(v[0], c)),
     _rule(
         rf"\b(?:(?:in|during|within|over|for)\s+)?(?:the\s+|my\s+)?(?:very\s+)?(?P<edge>first|opening|initial|last|final|closing)\s+"
-        rf"(?:{_D}|(?P<unit>hour|minute|second)\b(?!\s+(?:death|time|pick|hit)|s)){_OF_WHOLE}"
+        rf"(?:{_D}|(?P<unit>hour|minute|second)\b(?P<half>\s+and\s+a\s+half)?"
+        rf"(?!\s+(?:death|time|pick|hit)|s)){_OF_WHOLE}"
         r"(?!\s+(?:before|after|prior|until|till|leading|of|when|i)\b)",
         _edge,
     ),
@@ -373,7 +404,12 @@ _RULES: tuple[tuple[re.Pattern[str], _Build], ...] = (
         r"|where|which|did|do|does|was|were|is|i\b|my\b)))",
         lambda _f, v, c: _at(v[0], c),
     ),
-    _rule(rf"\b{_SOFT}(?:before|until|till|up\s+to|prior\s+to|leading\s+up\s+to)\s+{_P}", lambda _f, v, c: _before(v[0], c)),
+    _rule(rf"\b{_SOON}before\s+{_P}", lambda _f, v, c: _between(v[0] - c.window_ns, v[0], c)),
+    _rule(rf"\b{_SOON}after\s+{_P}", lambda _f, v, c: _between(v[0], v[0] + c.window_ns, c)),
+    _rule(
+        rf"\b{_SOFT}(?:before|until|till|up\s+to|prior\s+to|leading\s+up\s+to)\s+{_P}",
+        lambda _f, v, c: _before(v[0], c),
+    ),
     _rule(rf"\bby\s+{_P}", lambda _f, v, c: _before(v[0] + NS_PER_S, c)),
     _rule(
         rf"\b{_SOFT}(?:after|since|from|past|following|starting\s+(?:at|from))\s+{_P}(?:\s+(?:on|onwards?))?",

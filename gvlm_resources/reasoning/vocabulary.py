@@ -23,9 +23,13 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         rf"{_BE}\s+(?:{WHO}\s+)?(?:{_ADVERB}\s+)?(?:killed|fragged|slain|murdered|dead)|killers?"
         r"|kill(?:ed|s|ing)?\s+(?:me|us|you|him|her|them|the\s+player)\b"
         r"|die[sd]?|dying|deaths?|dead|los(?:e|t|ing)\s+(?:a|my|his|her|the|all\s+my|any)\s+li(?:fe|ves)|lives\s+lost"
+        r"|li(?:fe|ves)\s+(?:did|do|does|have|has|had)\s+(?:the\s+)?\w+\s+los[et]"
         r"|perish(?:ed|es)?|game\s*over|kick(?:ed)?\s+the\s+bucket|passed\s+away|demise",
     ),
-    ("kill", r"kill(?:s|ed|ing)?|frag(?:s|ged|ging)?|slay|slew|slain|murder(?:s|ed)?|take\s+out\s+(?:the|an?|any)\s+enem(?:y|ies)"),
+    (
+        "kill",
+        r"kill(?:s|ed|ing)?|frag(?:s|ged|ging)?|slay|slew|slain|murder(?:s|ed)?|take\s+out\s+(?:the|an?|any)\s+enem(?:y|ies)",
+    ),
     (
         "damage",
         rf"{_BE}\s+(?:{WHO}\s+)?(?:{_ADVERB}\s+)?{_HURT}|(?:hurt|hit|shot|shoot|injure[ds]?|damage[ds]?)\s+(?:me|us|him|her)\b"
@@ -41,7 +45,11 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         r"|health\s+(?:gain(?:s|ed)?|regained|recovered|restored)"
         r"|(?:health|hp)\s+(?:did|do|does|have|has|had)\s+(?:the\s+)?\w+\s+(?:re)?(?:gain|cover|store)(?:ed)?",
     ),
-    ("armor", r"(?:gain|los|regain)(?:s|e|es|t|ed|ing)?\s+(?:\w+\s+)?armou?r|armou?r\s+(?:gain(?:s|ed)?|loss(?:es)?|lost|gained)"),
+    (
+        "armor",
+        r"(?:gain|los|regain)(?:s|e|es|t|ed|ing)?\s+(?:\w+\s+)?armou?r|armou?r\s+(?:gain(?:s|ed)?|loss(?:es)?|lost|gained)"
+        r"|armou?r\s+(?:did|do|does|have|has|had)\s+(?:the\s+)?\w+\s+(?:los[et]|gain(?:ed)?)",
+    ),
     (
         "respawn",
         r"re-?spawn(?:s|ed|ing)?|c(?:ome|ame|oming)\s+back(?:\s+to\s+life)?|reviv(?:e|es|ed|al)|reborn|restart(?:s|ed|ing)?"
@@ -55,14 +63,15 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ),
     (
         "shot",
-        r"shots?|sho(?:o)?t(?:s|ing)?|fir(?:ed|es|ing)|(?<!on )(?<!the )fire(?=\s*(?:$|[?.!,]|my|the|a|an|off|at|any))|gunshots?"
+        r"shots?|sho(?:o)?t(?:s|ing)?|fir(?:ed|es|ing)|gunshots?"
+        r"|(?<!on )(?<!the )fire(?=\s*(?:$|[?.!,]|my|the|a|an|off|at|any))"
         r"|(?:ammo|ammunition|bullets|shells|rounds)\s+(?:did|do|does|have|has|had)\s+(?:the\s+)?\w+\s+(?:us|spen|wast|fir|shoot|shot)\w*"
         r"|pull(?:ed)?\s+the\s+trigger|(?:us(?:e|ed|ing)|spen[dt]|wast(?:e|ed))\s+(?:\w+\s+)?(?:ammo|ammunition|bullets|shells)",
     ),
     (
         "pickup",
         r"pick(?:s|ed|ing)?(?:-|\s+)?ups?|pick(?:s|ed|ing)?(?=\s+(?:[\w-]+\s+){1,4}up\b)|collect(?:s|ed|ing)?|grab(?:s|bed|bing)?"
-        r"|loot(?:s|ed|ing)?|obtain(?:s|ed|ing)?|acquir(?:e|es|ed|ing)|gather(?:s|ed|ing)?|(?:get|got|gets|getting|find|found|finds"
+        r"|loot(?:s|ed|ing)?|(?:find|found|get|got)(?=\s*(?:$|[?.!,]))|obtain(?:s|ed|ing)?|acquir(?:e|es|ed|ing)|gather(?:s|ed|ing)?|(?:get|got|gets|getting|find|found|finds"
         r"|finding|t(?:ake|ook|akes|aking)|receiv(?:e|ed|es|ing))(?=\s+(?:a|an|the|my|any|some|more|another|his|her|that|hold\s+of)\s)"
         r"|(?:get|got|gets|getting|find|found|finds|finding)(?=\s+(?:\w+\s+)?(?:ammo|armou?r|health|items?|weapons?|keys?|keycards?|"
         r"shells|bullets|rockets|cells|medi?kits?|stimpacks?)\b)|items?(?!\s+(?:list|box))|power-?ups?",
@@ -94,14 +103,31 @@ VARIABLES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 
 # A word of a question on the left is met by any word on the right in a row.
 CATEGORIES: dict[str, frozenset[str]] = {
-    "ammo": frozenset(("ammo", "clip", "bullet", "shell", "rocket", "cell", "round", "magazine", "missile", "backpack", "energy")),
-    "health": frozenset(("health", "medikit", "medkit", "stimpack", "soulsphere", "supercharge", "berserk", "heal", "megasphere")),
+    "ammo": frozenset(
+        ("ammo", "clip", "bullet", "shell", "rocket", "cell", "round", "magazine", "missile", "backpack", "energy")
+    ),
+    "health": frozenset(
+        ("health", "medikit", "medkit", "stimpack", "soulsphere", "supercharge", "berserk", "heal", "megasphere")
+    ),
     "medikit": frozenset(("medikit", "medkit")),
     "medkit": frozenset(("medikit", "medkit")),
     "key": frozenset(("key", "keycard", "skull", "passcard")),
     "keycard": frozenset(("key", "keycard", "passcard")),
     "weapon": frozenset(
-        ("weapon", "shotgun", "chaingun", "minigun", "pistol", "launcher", "rifle", "plasma", "bfg9000", "bfg", "chainsaw", "gun")
+        (
+            "weapon",
+            "shotgun",
+            "chaingun",
+            "minigun",
+            "pistol",
+            "launcher",
+            "rifle",
+            "plasma",
+            "bfg9000",
+            "bfg",
+            "chainsaw",
+            "gun",
+        )
     ),
     "gun": frozenset(("gun", "shotgun", "chaingun", "minigun", "pistol", "rifle", "plasma")),
     "minigun": frozenset(("minigun", "chaingun")),
@@ -110,24 +136,28 @@ CATEGORIES: dict[str, frozenset[str]] = {
     "bfg": frozenset(("bfg", "bfg9000")),
 }
 
+# Words that say nothing about what a question is about.
 SILENT = frozenset(
     """
-    a about actually after again all along already also altogether always am an and another any anyone anything are around as ask
-    at away be because been before being between both but by came can cause caused causes clip come comes could did do does doing
-    done down during each either else entire ever every everything exactly far few first following footage for from full game
-    gameplay gave get gets getting give go goes going gone got had happen happened happening happens has have having he her here
-    hers him his how however i if in include including into is it its itself just kind kinds know last lead led left let like list
-    lot made main make makes many match may me mention might mine moment moments more most much my myself name named near no none
-    nor not nothing now number occur occurred occurs of off often on once one only onto or other our out over overall own part
-    player players please point points present quite really reason recording right run same say seconds see seen session shall she
-    should show showed shown shows so some somebody someone something soon start started still stream such take tell than that the
-    their them then there these they thing things this those through thus time times timeline timestamp timestamps to together told too total tried
-    under until up upon us use used uses very video was way we well went were what whats when whens where which while who whole
-    whom whose why will with within without would yes yet you your yours
-    take takes took taking using change changed drop dropped fell appear appears appeared mention mentions mentioned word words
-    below above least reach reached times summarize summarise explain or anything amount amounts anywhere long longest survive survived alive level end beginning during round
-    minute minutes second sec secs min mins hour hours
-    """.split()
+    a about above actually after again alive all along already also altogether always am amount amounts an
+    and another any anyone anything anywhere appear appeared appears are around as ask at away be because
+    been before beginning being below between both but by came can cause caused causes change changed clip
+    come comes could did do does doing done down drop dropped during each either else end entire ever every
+    everything exactly explain far fell few first following footage for from full game gameplay gave get
+    gets getting give go goes going gone got had happen happened happening happens has have having he her
+    here hers him his hour hours how however i if in include including into is it its itself just kind kinds
+    know last lead least led left let level like list long longest lot made main make makes many match may
+    me mention mentioned mentions might min mine mins minute minutes moment moments more most much my myself
+    name named near never no none nor not nothing now number occur occurred occurs of off often on once one only
+    onto or other our out over overall own part player players please point points present quite reach
+    reached really reason recording right round run same say sec second seconds secs see seen session shall
+    she should show showed shown shows so some somebody someone something soon start started still stream
+    such summarise summarize survive survived take takes taking tell than that the their them then there
+    these they thing things this those through thus time timeline times timestamp timestamps to together
+    told too took total tried under until up upon us use used uses using very video was way we well went
+    were what whats when whens where which while who whole whom whose why will with within without word
+    words would yes yet you your yours
+    """.split()  # noqa: SIM905 - a list of words reads best as words
 )
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from gvlm_resources.errors import MissingModelError
 from gvlm_resources.simulator.actions import Action
 from gvlm_resources.simulator.catalogue import Level
+from gvlm_resources.simulator.view import Thing, VisibleThing
 
 try:
     import vizdoom as vzd
@@ -54,26 +55,6 @@ _ENGINE_ARGS = (
     "-host 1 +snd_efx 0 +sv_cooploseinventory 1 +sb_cooperative_enable 0 +con_scaletext 1 +cl_run 0 "
     "+viz_respawn_delay 0 +name Player"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Thing:
-    """An object of the level: name and category as the engine gives them, position in map units."""
-
-    id: int
-    name: str
-    category: str
-    x: float
-    y: float
-    z: float
-
-
-@dataclass(frozen=True, slots=True)
-class VisibleThing:
-    """An object that can be seen in the frame. `box` is [x0, y0, x1, y1] in pixels of the frame."""
-
-    thing: Thing
-    box: tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,10 @@ def ready_weapons(tics: Sequence[TicState]) -> list[str]:
     start = 0
     while start < len(tics):
         end = start + 1
-        while end < len(tics) and (tics[end].weapon_slot, tics[end].dead) == (tics[start].weapon_slot, tics[start].dead):
+        while end < len(tics) and (tics[end].weapon_slot, tics[end].dead) == (
+            tics[start].weapon_slot,
+            tics[start].dead,
+        ):
             end += 1
         for taken in _weapons_taken(tics[start : start + 1]):
             owned.add(taken)

@@ -25,11 +25,15 @@ class RecordingWriter:
     `frame_rate_hz` divides `sample_rate_hz`, so that each frame has the same whole number of samples.
     """
 
-    def __init__(self, path: Path, *, width_px: int, height_px: int, frame_rate_hz: int, sample_rate_hz: int, crf: int) -> None:
+    def __init__(
+        self, path: Path, *, width_px: int, height_px: int, frame_rate_hz: int, sample_rate_hz: int, crf: int
+    ) -> None:
         if sample_rate_hz % frame_rate_hz:
             raise ValueError(f"{sample_rate_hz} samples a second do not divide into {frame_rate_hz} frames")
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
-        self._video = self._container.add_stream("libx264", rate=frame_rate_hz, options={**VIDEO_OPTIONS, "crf": str(crf)})
+        self._video = self._container.add_stream(
+            "libx264", rate=frame_rate_hz, options={**VIDEO_OPTIONS, "crf": str(crf)}
+        )
         self._video.width, self._video.height, self._video.pix_fmt = width_px, height_px, "yuv420p"
         self._video.codec_context.time_base = Fraction(1, frame_rate_hz)
         self._audio = self._container.add_stream("aac", rate=sample_rate_hz, layout="stereo")

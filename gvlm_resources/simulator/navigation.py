@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gvlm_resources.simulator.wad import LevelMap, LineUse
+from gvlm_resources.simulator.view import Point
+from gvlm_resources.simulator.wad import LevelMap, Line, LineUse
 
 CELL = 8.0
 BODY_HEIGHT = 56.0
@@ -33,7 +34,6 @@ COST_THING = 10
 COST_HURTS = 12
 
 Cell = tuple[int, int]
-Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,7 @@ class WalkGrid:
     def point_at(self, cell: Cell) -> Point:
         return self._x0 + (cell[1] + 0.5) * CELL, self._y0 + (cell[0] + 0.5) * CELL
 
-    def update(
-        self, floors: NDArray[np.float32], ceilings: NDArray[np.float32], solid_things: Iterable[Point]
-    ) -> None:
+    def update(self, floors: NDArray[np.float32], ceilings: NDArray[np.float32], solid_things: Iterable[Point]) -> None:
         """Take in floors and ceilings as they are now, and the places of things that stand in the way."""
         heights, things = (floors.tobytes(), ceilings.tobytes()), frozenset(solid_things)
         if heights == self._heights and things == self._things:
@@ -196,6 +194,9 @@ class WalkGrid:
         z = np.linspace(start_z, end_z, len(cells))
         return bool(((floors[sectors] < z) & (ceilings[sectors] > z)).all())
 
+    def is_lift(self, cell: Cell) -> bool:
+        return bool(self._lift_cells[cell])
+
     def headroom(self, sector: int) -> float:
         """Height between floor and ceiling of a sector, as they are now."""
         floors, ceilings = (np.frombuffer(values, np.float32) for values in self._heights)
@@ -215,7 +216,9 @@ class WalkGrid:
         side faces east), else to its back.
         """
         sector = np.full(self.shape, -1, np.int32)
-        x1, y1, x2, y2 = (np.array([getattr(line, name) for line in self._level.lines]) for name in ("x1", "y1", "x2", "y2"))
+        x1, y1, x2, y2 = (
+            np.array([getattr(line, name) for line in self._level.lines]) for name in ("x1", "y1", "x2", "y2")
+        )
         front = np.array([line.front for line in self._level.lines])
         back = np.array([line.back for line in self._level.lines])
         for row in range(self.shape[0]):
@@ -233,7 +236,7 @@ class WalkGrid:
                 sector[row, start : columns[index + 1]] = east[index]
         return sector
 
-    def _drawn(self, lines: Iterable) -> NDArray[np.uint8]:
+    def _drawn(self, lines: Iterable[Line]) -> NDArray[np.uint8]:
         mask = np.zeros(self.shape, np.uint8)
         for line in lines:
             start, end = self.cell_at(line.x1, line.y1), self.cell_at(line.x2, line.y2)

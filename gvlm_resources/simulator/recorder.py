@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from gvlm_resources.simulator import truth
 from gvlm_resources.simulator.actions import Action
-from gvlm_resources.simulator.bot import TEMPERAMENTS, Bot
+from gvlm_resources.simulator.bot import Bot
 from gvlm_resources.simulator.catalogue import Level
 from gvlm_resources.simulator.engine import (
     HEIGHT_PX,
@@ -26,7 +26,9 @@ from gvlm_resources.simulator.engine import (
     Observation,
 )
 from gvlm_resources.simulator.events import TicState, derive_events, ready_weapons
+from gvlm_resources.simulator.hud import hud_states
 from gvlm_resources.simulator.media import RecordingWriter
+from gvlm_resources.simulator.temperament import TEMPERAMENTS
 from gvlm_resources.timebase import NS_PER_S
 
 LICENCE = "BSD-3-Clause (Freedoom)"
@@ -174,7 +176,6 @@ def _row(seen: Observation, action: Action, killed: tuple[str, ...]) -> dict[str
         "buttons": int(action.buttons),
         "turn_cdeg": action.turn_cdeg,
         **{name.lower(): value for name, value in seen.variables.items()},
-        **_status_bar(seen.variables),
         "notifications": list(seen.notifications),
         "killed": list(killed),
         "objects": [
@@ -192,29 +193,19 @@ def _row(seen: Observation, action: Action, killed: tuple[str, ...]) -> dict[str
     }
 
 
-def _status_bar(variables: dict[str, float]) -> dict[str, int | None]:
-    """What the status bar shows. Its ammunition is that of the weapon in hand: fist and chainsaw show none."""
-    slot = int(variables["SELECTED_WEAPON"])
-    return {
-        "hud_ammo": int(variables["SELECTED_WEAPON_AMMO"]) if slot > 1 else None,
-        "hud_health": max(int(variables["HEALTH"]), 0),
-        "hud_armor": int(variables["ARMOR"]),
-        "hud_bullets": int(variables["AMMO2"]),
-        "hud_shells": int(variables["AMMO3"]),
-        "hud_rockets": int(variables["AMMO5"]),
-        "hud_cells": int(variables["AMMO6"]),
-    }
-
-
 def _told(recording: truth.Recording, rows: list[dict[str, Any]], folder: Path, name: str) -> truth.Truth:
     states = [_state(row) for row in rows]
-    for row, weapon in zip(rows, ready_weapons(states), strict=True):
-        row["weapon"] = weapon
+    for row, weapon, hud in zip(rows, ready_weapons(states), hud_states(states), strict=True):
+        row |= {
+            "weapon": weapon,
+            "hud_ammo": hud.ammo,
+            "hud_health": hud.health,
+            "hud_armor": hud.armor,
+            "hud_messages": list(hud.messages),
+        }
         for column in truth.WHOLE_COLUMNS:
             row[column] = int(row[column])
-    events = [
-        truth.TimedEvent(event, _ns(event.start_tic), _ns(event.end_tic)) for event in derive_events(states)
-    ]
+    events = [truth.TimedEvent(event, _ns(event.start_tic), _ns(event.end_tic)) for event in derive_events(states)]
     tics = pa.Table.from_pylist(rows, schema=truth.TICS)
     truth.write(folder, name, recording, events, tics)
     return truth.Truth(recording, tuple(events), tics)

@@ -54,13 +54,10 @@ TICS = pa.schema(
         *((name, pa.int32()) for name in WHOLE_COLUMNS),
         *((name, pa.float64()) for name in FLOAT_COLUMNS),
         ("weapon", pa.string()),  # name of the weapon in hand
-        ("hud_ammo", pa.int32()),  # the big numbers of the status bar; ammo is null where none is shown
+        ("hud_ammo", pa.int32()),  # what the status bar shows in this frame; null where it shows no ammunition
         ("hud_health", pa.int32()),
         ("hud_armor", pa.int32()),
-        ("hud_bullets", pa.int32()),  # the small table at its right end
-        ("hud_shells", pa.int32()),
-        ("hud_rockets", pa.int32()),
-        ("hud_cells", pa.int32()),
+        ("hud_messages", pa.list_(pa.string())),  # the message lines in this frame, uppermost first
         ("notifications", pa.list_(pa.string())),  # messages that came up in this tic, word for word
         ("killed", pa.list_(pa.string())),  # monsters that died in this tic, by whose hand ever
         ("objects", pa.list_(_OBJECT)),

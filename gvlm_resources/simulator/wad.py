@@ -8,10 +8,12 @@ and the UDMF 1.1 specification.
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,9 +65,11 @@ class Line:
     tag: int
     by_hand: bool  # is used, not crossed
 
-    @property
-    def middle(self) -> tuple[float, float]:
-        return (self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2
+    def in_front(self, distance: float) -> tuple[float, float]:
+        """The point `distance` away from the line's middle on its front side, which is its right."""
+        length = math.dist((self.x1, self.y1), (self.x2, self.y2)) or 1.0
+        across_x, across_y = (self.y2 - self.y1) / length, (self.x1 - self.x2) / length
+        return (self.x1 + self.x2) / 2 + distance * across_x, (self.y1 + self.y2) / 2 + distance * across_y
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class LevelMap:
 def level_names(wad: bytes) -> list[str]:
     """Names of the levels in a WAD, in its own order."""
     names = [name for name, _, _ in _directory(wad)]
-    return [name for name, following in zip(names, names[1:], strict=False) if following in ("THINGS", "TEXTMAP")]
+    return [name for name, following in pairwise(names) if following in ("THINGS", "TEXTMAP")]
 
 
 def read_level(wad: bytes, name: str) -> LevelMap:

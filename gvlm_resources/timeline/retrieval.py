@@ -1,8 +1,8 @@
 """Finding rows of timelines: by meaning, by words, by both, and exact listings (pure).
 
-How a table answers is its own business (`store.TimelineStore`; a list in memory serves as well): here lies what is asked
-of it, how two rankings become one, and in which order rows come back. Equal scores are ordered by time, then by id, so
-that a question asked twice has one answer.
+How a table answers is its own business (`store.TimelineStore`; a list in memory serves as well). Here lies what is
+asked of it, how two rankings become one, and in which order rows come back: equal scores are ordered by time, then by
+id, so that a question asked twice has one answer.
 """
 
 from __future__ import annotations

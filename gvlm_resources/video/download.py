@@ -27,6 +27,7 @@ from typing import Any
 import av
 import av.container
 import yt_dlp.globals
+import yt_dlp.version
 from yt_dlp import YoutubeDL
 from yt_dlp.downloader import get_suitable_downloader
 from yt_dlp.downloader.dash import DashSegmentsFD
@@ -274,7 +275,22 @@ def _fetcher(limits: DownloadSettings, params: dict[str, Any], *, max_duration_s
         "socket_timeout": limits.timeout_s,
     }
     guard = NetworkGuard(private_hosts=limits.allow_private_hosts)
-    return _Fetcher(fixed | params, guard, _Budget(int(limits.max_gb * _GB)), max_duration_s)
+    fetcher = _Fetcher(fixed | params, guard, _Budget(int(limits.max_gb * _GB)), max_duration_s)
+    _prove_guarded(fetcher)
+    return fetcher
+
+
+def _prove_guarded(fetcher: _Fetcher) -> None:
+    """Another yt-dlp may call its parts otherwise, and the guard be passed by: then nothing is fetched at all."""
+    for url in ("http://192.0.2.1/", "https://192.0.2.1/"):  # TEST-NET-1 (RFC 5737): never public, never allowed
+        try:
+            fetcher.urlopen(url)
+        except _Declined:
+            continue
+        except YoutubeDLError:
+            pass
+        remedy = "install the version that was tested: pip install -c constraints.txt yt-dlp"
+        raise _unsupported(f"the network guard does not fit yt-dlp {yt_dlp.version.__version__}", remedy)
 
 
 def _fetch(url: str, incoming: Path, video: VideoSettings, limits: DownloadSettings) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from gvlm_resources.evaluation.spotting import Score, Spot, match, pooled, score, score_kinds
+from gvlm_resources.evaluation.spotting import Score, Spot, pooled, score, score_kinds
+from gvlm_resources.timeline.alignment import match
 
 S = 1_000_000_000
 

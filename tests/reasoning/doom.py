@@ -18,7 +18,9 @@ def at(clock: str) -> int:
     return round((int(minutes) * 60 + float(seconds)) * NS_PER_S)
 
 
-def event(video_id: str, clock: str, kind: str, text: str, *, subject: str = "", value: float | None = None, **more) -> Row:
+def event(
+    video_id: str, clock: str, kind: str, text: str, *, subject: str = "", value: float | None = None, **more
+) -> Row:
     start = at(clock)
     return Row(
         row_id=f"{video_id}/{moment_id('e', start)}-{kind}",
@@ -39,7 +41,15 @@ def event(video_id: str, clock: str, kind: str, text: str, *, subject: str = "",
 def readings(video_id: str, variable: str, values: list[tuple[str, float]], end: str) -> list[StateReading]:
     starts = [at(clock) for clock, _ in values] + [at(end)]
     return [
-        StateReading(f"{video_id}/{moment_id('g', starts[i])}-{variable}", video_id, variable, value, starts[i], starts[i + 1], 0.9)
+        StateReading(
+            f"{video_id}/{moment_id('g', starts[i])}-{variable}",
+            video_id,
+            variable,
+            value,
+            starts[i],
+            starts[i + 1],
+            0.9,
+        )
         for i, (_, value) in enumerate(values)
     ]
 
@@ -77,7 +87,16 @@ def run_a() -> list[Row]:
 
 
 def run_a_states() -> list[StateReading]:
-    health = [("0:00", 69), ("0:20.4", 79), ("0:33", 67), ("0:38", 47), ("0:41", 23), ("0:45", 0), ("0:49", 100), ("1:52", 0)]
+    health = [
+        ("0:00", 69),
+        ("0:20.4", 79),
+        ("0:33", 67),
+        ("0:38", 47),
+        ("0:41", 23),
+        ("0:45", 0),
+        ("0:49", 100),
+        ("1:52", 0),
+    ]
     health += [("1:56", 100), ("3:00", 70), ("3:10", 0)]
     ammo = [("0:00", 50), ("0:36", 48), ("1:20", 11)]
     return [*readings(RUN_A, "health", health, "4:00"), *readings(RUN_A, "ammo", ammo, "3:00")]
@@ -112,14 +131,17 @@ class FakeSource:
 
     def rows(self, *, video_id, kinds, span):
         return tuple(
-            r for r in self.rows_ if video_id in (None, r.video_id) and r.is_kind(kinds) and (span is None or span.overlaps(r.span))
+            r
+            for r in self.rows_
+            if video_id in (None, r.video_id) and r.is_kind(kinds) and (span is None or span.overlaps(r.span))
         )
 
     def states(self, *, video_id, variables, span):
         return tuple(
             s
             for s in self.states_
-            if s.video_id == video_id and (not variables or s.variable in variables)
+            if s.video_id == video_id
+            and (not variables or s.variable in variables)
             and (span is None or span.overlaps(Span(s.start_ns, s.end_ns)))
         )
 

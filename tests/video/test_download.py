@@ -16,6 +16,7 @@ import pytest
 
 from gvlm_resources.errors import SettingsError, SourceError
 from gvlm_resources.settings import DownloadSettings, VideoSettings
+from gvlm_resources.video import download as downloading
 from gvlm_resources.video.download import Download, download, playlist_urls
 from gvlm_resources.video.guard import NetworkGuard, check_url
 from gvlm_resources.video.sources import expand
@@ -239,6 +240,18 @@ def test_an_address_that_is_not_plainly_http_is_refused_by_its_text(url: str) ->
         check_url(url)
     assert caught.value.code == "unsafe_url"
     assert "pw" not in str(caught.value)
+
+
+def test_nothing_is_fetched_where_connections_pass_by_the_guard(
+    site: Site, clip: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect_anywhere(connection: downloading._Connection) -> None:
+        address = "127.0.0.1" if connection.host == "192.0.2.1" else connection.host
+        connection.sock = socket.create_connection((address, site.server.server_port))
+
+    monkeypatch.setattr(downloading._Connection, "connect", connect_anywhere)
+    assert "guard" in str(refused("unsupported", site.put("/a.mp4", clip), tmp_path, site))
+    assert "/a.mp4" not in site.asked
 
 
 def test_a_proxy_of_the_environment_is_not_used(
