@@ -200,7 +200,7 @@ def doctor(
     from gvlm_resources import doctor as examining
 
     env = environment.read()
-    report = examining.report(_settings(env), env.lake)
+    report = examining.report(_settings(env), env.lake, api_key=environment.api_key())
     typer.echo(report.to_json() if as_json else report.to_text())
     if not report.ok:
         raise typer.Exit(FAILED)

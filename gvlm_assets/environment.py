@@ -66,3 +66,8 @@ def export_dagster_home(environment: Environment) -> None:
             remedy="make it and put a dagster.yaml in it, as the project's .dagster_home has",
         )
     os.environ["DAGSTER_HOME"] = str(environment.dagster_home)
+
+
+def api_key() -> str:
+    """The reasoning server's key, read where it is used and kept nowhere."""
+    return os.environ.get(API_KEY_VARIABLE, "")

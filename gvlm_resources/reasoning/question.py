@@ -178,6 +178,7 @@ _IN_LIFE = re.compile(
     r"(?P<nth>first|second|third|fourth|fifth|last|final|[1-9][0-9]?(?:st|nd|rd|th))\s+life\b",
     re.I,
 )
+_EVER_NS = 10**18  # to the end of any video
 _LEAD = re.compile(
     rf"(?:(?:{vocabulary.WHO}|my|our|your|his|her|their|the|this|that|a|an|each|every|any|all|had|has|have|was|were|just|finally|"
     r"actually|being|having|very|of)\s+)",
@@ -216,7 +217,7 @@ def _take_anchors(text: str) -> tuple[str, list[Anchor]]:
 
 
 def _next_connective(text: str, position: int) -> re.Match[str] | None:
-    matches = [m for m in (pattern.search(text, position) for pattern in (_CONNECTIVE, _TIME_OF, _IN_LIFE)) if m]
+    matches = [m for m in (pattern.search(text, position) for pattern in (_IN_LIFE, _CONNECTIVE, _TIME_OF)) if m]
     return min(matches, key=lambda m: m.start(), default=None)
 
 
@@ -248,10 +249,10 @@ def _anchor_at(text: str, found: re.Match[str]) -> tuple[list[Anchor], int, int]
 def _life(found: re.Match[str]) -> list[Anchor]:
     """ "during my second life": from the first respawn to the second death."""
     nth, text = _ordinal(_NTH.match(found["nth"])) or 1, found.group().strip()
-    anchors = [] if nth < 0 else [Anchor(text, AnchorRelation.BEFORE, EventQuery(("death",), which=nth))]
+    anchors = [] if nth < 0 else [Anchor(text, AnchorRelation.BEFORE, EventQuery(("death",), which=nth), _EVER_NS)]
     if nth != 1:
         born = EventQuery(("respawn",), which=nth if nth < 0 else nth - 1)
-        anchors.append(Anchor(text, AnchorRelation.AFTER, born))
+        anchors.append(Anchor(text, AnchorRelation.AFTER, born, _EVER_NS))
     return anchors
 
 

@@ -134,7 +134,7 @@ def gather(
     if question.ask is Ask.HOW_LONG:
         return _finish(draft, tracer, video_id)
     if question.ask in (Ask.WHAT_HAPPENED, Ask.SUMMARY) or (question.ask is Ask.WHY and not draft.scopes[0].everywhere):
-        return _finish(_window_evidence(draft, tracer, video_id), tracer, video_id)
+        return _finish(_window_evidence(question, draft, tracer, video_id), tracer, video_id)
     if question.ask is Ask.COUNT and question.target.subject:
         named = _naming_evidence(question, draft, tracer, video_id)
         if named.rows:
@@ -232,9 +232,9 @@ def _point(anchor: Anchor, row: Row) -> int:
 def _around(anchor: Anchor, row: Row, video: Video, takes_range: bool, window_ns: int) -> Span | None:
     reach = anchor.offset_ns or (video.duration_ns if takes_range else window_ns)
     if anchor.relation is AnchorRelation.BEFORE:
-        start, end = row.start_ns - reach, row.start_ns
+        start, end = row.start_ns - reach, row.start_ns + 1  # the last blow falls in the same moment as the death
     elif anchor.relation is AnchorRelation.AFTER:
-        start, end = row.end_ns, row.end_ns + reach
+        start, end = row.start_ns + 1, row.end_ns + reach
     else:
         start, end = row.start_ns - window_ns, row.end_ns + window_ns
     start, end = max(0, start), min(video.duration_ns, end)
@@ -299,9 +299,7 @@ def _events_evidence(question: Question, draft: Evidence, tracer: _Tracer, video
     target = question.target
     kinds, hull = _row_kinds(target.kinds), _hull(draft)
     every = _one_telling(target.kinds, tracer.rows(video_id, kinds, hull))
-    scoped = [
-        row for scope in draft.scopes for row in every if row.video_id == scope.video.video_id and scope.holds(row)
-    ]
+    scoped = _starting(question, draft, every)
     named = named_rows(target.subject, scoped)
     told: tuple[Row, ...] = ()
     if target.subject and scoped and not named:
@@ -369,17 +367,27 @@ def _lead_up(draft: Evidence, tracer: _Tracer, window_ns: int) -> Evidence:
 # ---------------------------------------------------------------------------------------- other ways
 
 
-def _window_evidence(draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:
+def _window_evidence(question: Question, draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:
     every = tracer.rows(video_id, (), _hull(draft))
-    rows = [
-        row for scope in draft.scopes for row in every if row.video_id == scope.video.video_id and scope.covers(row)
+    if draft.anchors:
+        return replace(draft, rows=tuple(_starting(question, draft, every)))
+    scopes = {scope.video.video_id: scope for scope in draft.scopes}
+    return replace(draft, rows=tuple(r for r in every if r.video_id in scopes and scopes[r.video_id].covers(r)))
+
+
+def _starting(question: Question, draft: Evidence, rows: Sequence[Row]) -> list[Row]:
+    """The rows that begin in the spans; "before my death" leaves out the death that it is measured from."""
+    scopes = {scope.video.video_id: scope for scope in draft.scopes}
+    is_edge = any(anchor.relation is not AnchorRelation.AT for anchor in question.anchors)
+    edges = {row.row_id for row in draft.anchors} if is_edge else set()
+    return [
+        row for row in rows if row.video_id in scopes and scopes[row.video_id].holds(row) and row.row_id not in edges
     ]
-    return replace(draft, rows=tuple(rows))
 
 
 def _naming_evidence(question: Question, draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:
     """Every row that names the words: what a count of something the timeline has no kind for can rest on."""
-    window = _window_evidence(draft, tracer, video_id)
+    window = _window_evidence(question, draft, tracer, video_id)
     named = tuple(row for row in window.rows if vocabulary.names_all(question.target.subject, row_words(row)))
     return replace(draft, rows=_nth(named, question.target.which))
 

@@ -14,7 +14,7 @@ from gvlm_resources.simulator.wad import LevelMap, level_names, read_level
 GAMES = ("freedoom1", "freedoom2")
 # Scenarios that can be played by hand with the whole status bar: their scripts neither freeze the player's weapons
 # nor end after a few tics. The others are exercises of one button, or need opponents on a network.
-SCENARIOS = ("cig", "deadly_corridor", "deathmatch", "defend_the_center", "defend_the_line", "my_way_home")
+SCENARIOS = ("deadly_corridor", "deathmatch", "defend_the_center", "defend_the_line")
 _LEVEL_ID = re.compile(r"^[a-z0-9_]+/(E[1-4]M[1-9]|MAP[0-9]{2})$")
 
 

@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from gvlm_resources.errors import MissingModelError
+from gvlm_resources.errors import GvlmError, MissingModelError
 from gvlm_resources.simulator.actions import Action
 from gvlm_resources.simulator.catalogue import Level
 from gvlm_resources.simulator.view import Thing, VisibleThing
@@ -130,8 +130,16 @@ class Engine:
         game.set_sectors_info_enabled(True)
 
     def __enter__(self) -> Engine:
-        with _openal_found():
-            self._game.init()
+        # The engine keeps a cache, its configuration and crash logs where it is started: in a folder of its own. Both
+        # the working directory and the library path are this process's for that moment.
+        with chdir(self._folder.name), _openal_found():
+            try:
+                self._game.init()
+            except (vzd.ViZDoomErrorException, vzd.ViZDoomUnexpectedExitException) as error:
+                self._folder.cleanup()
+                raise GvlmError(
+                    f"the engine did not start {self.level}: {error}", remedy="try another level"
+                ) from error
         return self
 
     def __exit__(

@@ -51,11 +51,9 @@ class Traveller:
         self._way = temperament
         self._grid = grid
         self._rng = rng
-        self._usable = [
-            (number, line)
-            for number, line in enumerate(level.lines)
-            if line.by_hand and line.use in (LineUse.DOOR, LineUse.SWITCH, LineUse.LIFT)
-        ]
+        self._lines = level.lines
+        self._usable = [line for line in level.lines if line.by_hand and line.use in (LineUse.DOOR, LineUse.LIFT)]
+        self._switches = [number for number, line in enumerate(level.lines) if line.use is LineUse.SWITCH]
         self._visited = np.zeros(grid.shape, np.bool_)
         self._goal: Goal | None = None
         self._path: list[Cell] = []
@@ -88,6 +86,8 @@ class Traveller:
             return self._aside
         if view.tic < self._pause_until:
             return self._stand()
+        if self._goal is not None and self._goal.switch is not None and not self._path:
+            return self._press(view, self._goal.switch)
         if not self._path or view.tic >= self._plan_at:
             self._plan(view)
         self._drop_passed(view.here)
@@ -143,14 +143,12 @@ class Traveller:
         self._aside = Wish(side | along, float(self._rng.uniform(-30, 30)), haste=0.5)
         if self._goal is not None and self._goal.item is not None:
             self._left_alone[self._goal.item] = view.tic + 350
+        elif self._goal is not None and self._goal.switch is not None:
+            self._used.add(self._goal.switch)
         elif self._goal is not None:
             self.been(self._grid.point_at(self._goal.cell))
-        self.start_again_after(self._aside_until)
-
-    def start_again_after(self, tic: int) -> None:
         self._goal, self._path = None, []
         self._trail.clear()
-        self._plan_at = tic
 
     # -- doors, switches, lifts
 
@@ -159,27 +157,32 @@ class Traveller:
         if view.tic < self._use_at:
             return Buttons.NONE
         reach = view.ahead(USE_RANGE)
-        for number, line in self._usable:
-            if not _cross(view.here, reach, (line.x1, line.y1), (line.x2, line.y2)) or not self._wants(number, line):
+        for line in self._usable:
+            if not _cross(view.here, reach, (line.x1, line.y1), (line.x2, line.y2)) or not self._wants(line):
                 continue
             self._use_at = view.tic + (LIFT_PATIENCE_TICS if line.use is LineUse.LIFT else 45)
             if line.use is LineUse.DOOR:
                 self._door_until = view.tic + DOOR_TICS
-            if line.use is LineUse.SWITCH:
-                self._used.add(number)
-                self._plan_at = view.tic + 20
             self._trail.clear()
             return Buttons.USE
         return Buttons.NONE
 
-    def _wants(self, number: int, line: Line) -> bool:
+    def _press(self, view: View, number: int) -> Wish:
+        """Stand before a switch: turn to it, press it, and see what it did."""
+        off = view.off(self._lines[number].in_front(0))
+        if abs(off) > 6:
+            return Wish(Buttons.NONE, off)
+        self._used.add(number)
+        self.start_again()
+        self._pause_until = view.tic + 20
+        return Wish(Buttons.USE, off)
+
+    def _wants(self, line: Line) -> bool:
         if line.use is LineUse.DOOR:
             return self._grid.headroom(line.back) < BODY_HEIGHT and any(
                 self._grid.sector[cell] == line.back for cell in self._path[:24]
             )
-        if line.use is LineUse.SWITCH:
-            return self._goal is not None and number == self._goal.switch
-        return any(self._grid.is_lift(cell) for cell in self._path[:16])
+        return line.use is LineUse.LIFT and any(self._grid.is_lift(cell) for cell in self._path[:16])
 
     # -- planning
 
@@ -204,8 +207,6 @@ class Traveller:
     def _arrive(self, view: View, goal: Goal) -> None:
         if goal.item is not None:
             self._left_alone[goal.item] = view.tic + 2100  # still there once arrived at: not for this player
-        if goal.switch is not None:
-            self._used.add(goal.switch)
         if self._rng.random() < self._way.pause_share:
             self._pause_until = view.tic + int(self._rng.integers(self._way.pause_tics // 2, self._way.pause_tics + 1))
 
@@ -230,10 +231,11 @@ class Traveller:
 
     def _nearest_switch(self, found: Search) -> Goal | None:
         best, best_cost = None, math.inf
-        for number, line in self._usable:
-            if line.use is not LineUse.SWITCH or number in self._used or not self._way.explores:
+        for number in self._switches:
+            if number in self._used or not self._way.explores:
                 continue
-            cell = self._grid.nearest_standable(self._grid.cell_at(*line.in_front(28)), within=2)
+            before = self._lines[number].in_front(28)
+            cell = self._grid.nearest_standable(self._grid.cell_at(*before), within=2)
             if cell is not None and found.reached(cell) and found.costs[cell] < best_cost:
                 best, best_cost = Goal(cell, switch=number), float(found.costs[cell])
         return best

@@ -18,8 +18,7 @@ from gvlm_resources.game import Game, VariableRule
 
 SAME_NS = 100_000_000  # numbers that change in one frame may be read as changing up to three frames apart
 UNSEEN_NS = 5_000_000_000  # a step over a longer gap has no moment
-RESET_BEFORE_NS = 300_000_000
-RESET_AFTER_NS = 500_000_000
+RESET_NS = 150_000_000  # everything is set anew in the frame of a revival
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +35,12 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A step of one variable: first seen at `at_ns`."""
+    """A step of one variable: first seen at `at_ns`. `place` is the variable's in the game's order."""
 
     rule: VariableRule
     before: Value
     after: Value
+    place: int = 0
 
     @property
     def at_ns(self) -> int:
@@ -83,8 +83,8 @@ class States:
     def changes(self) -> list[Change]:
         """Every step of every variable in the order of time, but for steps over a gap of more than UNSEEN_NS."""
         found = [
-            Change(self.rules[name], before, after)
-            for name, values in self._values.items()
+            Change(self.rules[name], before, after, place)
+            for place, (name, values) in enumerate(self._values.items())
             for before, after in pairwise(values)
             if before.value != after.value and after.start_ns - before.end_ns <= UNSEEN_NS
         ]
@@ -106,11 +106,11 @@ def sorted_out(states: States) -> Steps:
     """All changes but those that a revival explains, by what they are."""
     changes = states.changes()
     revivals = [change for change in changes if change.rule.on_zero and change.before.value == 0]
-    resets = [(one.at_ns - RESET_BEFORE_NS, one.at_ns + RESET_AFTER_NS) for one in revivals]
+    resets = [(one.at_ns - RESET_NS, one.at_ns + RESET_NS) for one in revivals]
     rest = [one for one in changes if not any(first <= one.at_ns <= last for first, last in resets)]
     ends = [change for change in rest if change.rule.on_zero and change.after.value == 0]
     followers = [change for change in rest if change.rule.shows_one_of]
-    plain = [change for change in rest if not change.rule.shows_one_of]
+    plain = [change for change in rest if not change.rule.shows_one_of and change not in ends]
     repeated = [(one, source) for one in followers if (source := _followed(one, plain)) is not None]
     explained = {follower for follower, _ in repeated}
     switches = [

@@ -107,8 +107,6 @@ def _ends(ends: Sequence[Change], told: Sequence[Message]) -> tuple[list[Happeni
         about = (told[pairs[index]],) if index in pairs else ()
         happening = _of_changes(end.rule.on_zero or "", (end,), about)
         found.append(happening if about else replace(happening, subject=""))
-        if end.rule.on_decrease:
-            found.append(_of_changes(end.rule.on_decrease, (end,)))
     return found, [message for index, message in enumerate(told) if index not in pairs.values()]
 
 
@@ -127,8 +125,9 @@ def _taken(changes: Sequence[Change], told: Sequence[Message], states: States) -
         for at, to in match([change.at_ns for change in own], starts, TOGETHER_NS):
             explained[about[to]].append(own[at])
             left.discard(own[at])
+    rose = [message for index, message in enumerate(told) if explained[index]]
     for index, message in enumerate(told):
-        if explained[index] or _needs_no_rise(message, states):
+        if explained[index] or _shares_a_rise(message, rose) or _needs_no_rise(message, states):
             yield _of_changes(message.meaning.rule.kind, tuple(explained[index]), (message,))
     for group in _at_once([change for change in rises if change in left]):
         yield _of_changes(group[0].rule.gained_by or "", group)
@@ -137,6 +136,16 @@ def _taken(changes: Sequence[Change], told: Sequence[Message], states: States) -
 def _gives(message: Message) -> tuple[str, ...]:
     rule = message.meaning.rule
     return (*rule.gives, *rule.may_give) if rule else ()
+
+
+def _shares_a_rise(message: Message, rose: Sequence[Message]) -> bool:
+    """Whether another thing was taken in the same frame that raises the same number: both show as one step."""
+    return any(
+        abs(message.start_ns - other.start_ns) <= SAME_NS
+        and not message.meaning.agrees_with(other.meaning)
+        and set(_gives(message)) & set(_gives(other))
+        for other in rose
+    )
 
 
 def _needs_no_rise(message: Message, states: States) -> bool:
@@ -153,29 +162,25 @@ def _rises(changes: Sequence[Change]) -> Iterator[Happening]:
 
 def _falls(steps: Steps) -> Iterator[Happening]:
     """Falls of numbers; those of one kind at one moment are one happening, as when armor takes part of a hit."""
-    ends = [change for change in steps.ends if change.rule.on_decrease]
-    falls = [change for change in steps.plain if change.amount < 0 and change.rule.on_decrease]
+    falls = [change for change in (*steps.plain, *steps.ends) if change.amount < 0 and change.rule.on_decrease]
     falls = [change for change in falls if -change.amount <= (change.rule.largest_decrease or float("inf"))]
     for kind in dict.fromkeys(change.rule.on_decrease or "" for change in falls):
-        own = [change for change in falls if change.rule.on_decrease == kind]
-        last_hits = [end.at_ns for end in ends if end.rule.on_decrease == kind]
-        for group in _at_once(own):
-            if not any(abs(group[0].at_ns - at) <= SAME_NS for at in last_hits):
-                yield _of_changes(kind, group)
+        for group in _at_once([change for change in falls if change.rule.on_decrease == kind]):
+            yield _of_changes(kind, group)
 
 
 def _at_once(changes: Sequence[Change]) -> Iterator[tuple[Change, ...]]:
-    """Changes of different variables at one moment; a variable that changes again begins a new group."""
+    """Changes of different variables at one moment, in the game's order; one that changes again begins a new group."""
     group: list[Change] = []
     for change in sorted(changes, key=lambda one: one.at_ns):
         late = group and change.at_ns - group[0].at_ns > SAME_NS
         again = any(change.rule.name == one.rule.name for one in group)
         if late or again:
-            yield tuple(group)
+            yield tuple(sorted(group, key=lambda one: one.place))
             group = []
         group.append(change)
     if group:
-        yield tuple(group)
+        yield tuple(sorted(group, key=lambda one: one.place))
 
 
 def _of_changes(kind: str, changes: tuple[Change, ...], told: tuple[Message, ...] = ()) -> Happening:

@@ -29,6 +29,14 @@ MIN_DEPTH = 50  # rows that each ranking gives to the fusion, at least
 LIBRARY_TIE_ROWS = 400  # across a library one text may stand a hundred thousand times: ties are followed that far
 MAX_COSINE = 1.01
 
+# Words of questions that say nothing of what is asked for: looking them up took half of the time of a search by words.
+STOP_WORDS = frozenset(
+    "a about after all am an and any are as at be because been before but by can could did do does during for from "
+    "had has have he her him his how i if in into is it its just me my of on or our she should so than that the their "
+    "them then there these they this those through to until was we were what when where which while who whom whose "
+    "why will with would you your".split()
+)
+
 By = Literal["meaning", "words", "both"]
 
 
@@ -124,7 +132,8 @@ def search(
         by_meaning = _ranking(lambda n: table.nearest(vector, scope, n), depth, tie_rows)
         _assert_comparable(by_meaning, encoder)
     if by != "meaning":
-        by_words = _ranking(lambda n: table.matching(question, scope, n), depth, tie_rows)
+        words = search_words(question)
+        by_words = _ranking(lambda n: table.matching(words, scope, n), depth, tie_rows)
     return _fused(by_meaning, by_words)[:limit]
 
 
@@ -143,6 +152,13 @@ def count_events(table: SearchableTimeline, video_id: str, *, kind: str | None =
 def listing(table: SearchableTimeline, scope: Scope) -> list[TimelineRow]:
     """Every row of the scope, by video, start and id. Exact, never a top-k."""
     return sorted(table.rows(scope), key=lambda row: row.order)
+
+
+def search_words(question: str) -> str:
+    """The question's distinct words without `STOP_WORDS`; with them where it has no other ("it is you")."""
+    words = list(dict.fromkeys(question.casefold().split()))
+    telling = [word for word in words if "".join(filter(str.isalnum, word)) not in STOP_WORDS]
+    return " ".join(telling or words)
 
 
 def reciprocal_rank_fusion(rankings: Iterable[Sequence[str]], *, k: int = RRF_K) -> dict[str, float]:

@@ -10,7 +10,7 @@ import errno
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -266,16 +266,10 @@ def _shown_only(index: PacketIndex, needs_before: np.ndarray, name: str) -> Pack
     displayed[shown[first]] = True
     if not displayed.any():
         raise SourceError("no_frames", f"{name} has a video stream without a frame to show", remedy="record it again")
-    origin_ns = index.origin_ns
-    kept = PacketIndex(
-        index.time_base, origin_ns, index.pts, index.duration, index.starts, index.disposable, displayed, index.damaged
-    )
+    kept = replace(index, displayed=displayed)
     early_ns = int(kept.times_ns[0])
     if early_ns < 0:  # the container's start time is an estimate of FFmpeg's where the header has none
-        kept = PacketIndex(
-            index.time_base, origin_ns + early_ns, index.pts, index.duration, index.starts, index.disposable, displayed,
-            index.damaged,
-        )  # fmt: skip
+        kept = replace(kept, origin_ns=kept.origin_ns + early_ns)
     if kept.turns_back_at is not None:
         at = int(np.searchsorted(kept.frame_packets, kept.turns_back_at))
         at_s = kept.times_ns[min(at, len(kept.times_ns) - 1)] / NS_PER_S
