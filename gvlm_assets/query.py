@@ -12,7 +12,7 @@ from gvlm_assets.partitions import questions
 from gvlm_assets.per_video import OWNERS
 from gvlm_resources import schemas
 from gvlm_resources.bindings import LakeFolder, Models, Profile
-from gvlm_resources.errors import QuestionError
+from gvlm_resources.errors import GvlmError, QuestionError
 from gvlm_resources.lake.catalogue import QuestionRecord
 from gvlm_resources.lake.fingerprint import Recipe
 from gvlm_resources.settings import Settings
@@ -51,15 +51,18 @@ def answers(
 
     lake, settings = lake_folder.lake(), profile.settings()
     question = lake_folder.catalogue().question(context.partition_key)
-    recipe = _recipe(lake_folder, question, settings, models)
     seconds = None
-    with lake.lock("answers", question.question_id):
-        if not lake.is_fresh(recipe, question.question_id):
-            started = time.perf_counter()
-            answer = _answer(lake_folder, question, settings, models)
-            with lake.write(recipe, question.question_id) as draft:
-                draft.path(ANSWER).write_text(answer.to_json() + "\n")
-            seconds = time.perf_counter() - started
+    try:
+        recipe = _recipe(lake_folder, question, settings, models)
+        with lake.lock("answers", question.question_id):
+            if not lake.is_fresh(recipe, question.question_id):
+                started = time.perf_counter()
+                answer = _answer(lake_folder, question, settings, models)
+                with lake.write(recipe, question.question_id) as draft:
+                    draft.path(ANSWER).write_text(answer.to_json() + "\n")
+                seconds = time.perf_counter() - started
+    except GvlmError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
     result = lake.get("answers", question.question_id)
     answer = Answer.from_json(result.path(ANSWER).read_text())
     return dg.MaterializeResult(

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import dagster as dg
 
@@ -15,6 +15,9 @@ from gvlm_resources.lake.catalogue import Catalogue
 from gvlm_resources.lake.layout import Layout
 
 Show = Callable[[str], None]
+
+# What a person should read is told by `_Watch`; Dagster's own log of the run is in the instance, for the UI.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,17 @@ class _Watch:
             if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
                 self.failed_checks.append(f"{check.asset_key.to_user_string()}.{check.check_name}: {check.description}")
         elif event.event_type is dg.DagsterEventType.STEP_FAILURE:
-            data = event.step_failure_data
-            told = data.user_failure_data.description if data.user_failure_data else None
-            self.failures.append(told or (data.error.message.strip() if data.error else "the step failed"))
+            self.failures.append(_reason(event.step_failure_data))
+
+
+def _reason(failure: Any) -> str:
+    """What a failed step says: the description of a dg.Failure, else the innermost error's message."""
+    if failure.user_failure_data and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    error = failure.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error is not None else "the step failed"
 
 
 def _line(materialization: dg.AssetMaterialization) -> str:
@@ -71,6 +82,7 @@ class Runner:
 
     def __enter__(self) -> Self:
         environment.export_dagster_home(self._env)
+        warnings.filterwarnings("ignore", category=dg.BetaWarning)  # of Dagster's own calls, not of ours
         self._instance = dg.DagsterInstance.get()
         partitions.register(self._instance, Catalogue(Layout(self._env.lake)))
         return self
@@ -113,13 +125,12 @@ class Runner:
         run_id = str(uuid.uuid4())
         watch = _Watch(show)
         self._instance.add_event_listener(run_id, watch)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", category=dg.BetaWarning)
-            result = job.execute_in_process(
-                instance=self._instance,
-                partition_key=partition,
-                asset_selection=list(keys),
-                run_id=run_id,
-                raise_on_error=False,
-            )
+        result = job.execute_in_process(
+            instance=self._instance,
+            partition_key=partition,
+            asset_selection=list(keys),
+            run_id=run_id,
+            run_config=QUIET,
+            raise_on_error=False,
+        )
         return Outcome(run_id, result.success, watch.failures, watch.failed_checks)

@@ -75,20 +75,26 @@ def contact_sheet(frames: Path, rows: pa.Table) -> dg.MetadataValue:
 def ocr_overlay(frames: Path, rows: pa.Table) -> dg.MetadataValue:
     """The frame on which most was read, with a box around each text."""
     from gvlm_resources.preview import encode, sheets
-    from gvlm_resources.video import stored_frames
+    from gvlm_resources.video import tables
 
-    times = stored_frames.times(frames)
+    known = tables.read_frames(frames, columns=["frame_id", "pts_ns"]).to_pylist()
     readings = only(rows, "status", {STATUS_OK}).to_pylist()
     by_frame = {
-        frame_id: [row for row in readings if row["start_ns"] <= pts_ns < row["end_ns"] and row["text"]]
-        for frame_id, pts_ns in times.items()
+        frame["frame_id"]: [
+            row for row in readings if row["start_ns"] <= frame["pts_ns"] < row["end_ns"] and row["text"]
+        ]
+        for frame in known
     }
     if not any(by_frame.values()):
         return dg.MetadataValue.text("nothing was read")
     fullest = max(by_frame, key=lambda frame_id: len(by_frame[frame_id]))
-    ((_, _, image),) = _images(frames, [fullest])
-    shown = [sheets.Reading(tuple(row["box"]), row["text"], row["confidence"]) for row in by_frame[fullest]]
-    return dg.MetadataValue.md(encode.markdown_image(sheets.ocr_overlay(image, shown), "image/jpeg", "what was read"))
+    images = _images(frames, [fullest])
+    if not images:
+        return dg.MetadataValue.text("the frame on which most was read could not be decoded")
+    shown = [sheets.Reading(row["text"], tuple(row["box"]), row["confidence"]) for row in by_frame[fullest]]
+    return dg.MetadataValue.md(
+        encode.markdown_image(sheets.ocr_overlay(images[0][2], shown), "image/jpeg", "what was read")
+    )
 
 
 def waveform(wav: Path, spans: pa.Table | None = None) -> dg.MetadataValue:
@@ -129,6 +135,7 @@ def evidence_frames(lake: Lake, answer: "Answer") -> dg.MetadataValue:
 
 def _images(frames: Path, frame_ids: Sequence[str]) -> list[tuple[str, int, bytes]]:
     """`(frame_id, pts_ns, JPEG)` of the frames named."""
-    from gvlm_resources.video import stored_frames
+    from gvlm_resources.video import tables
 
-    return stored_frames.read(frames, frame_ids)
+    found = tables.read_frames(frames, frame_ids, ["frame_id", "pts_ns", "image"]).to_pylist()
+    return [(row["frame_id"], row["pts_ns"], row["image"]) for row in found if row["image"]]

@@ -60,7 +60,8 @@ class VariableRule(GamePart):
     on_zero: str | None = None
     on_revival: str | None = None  # event kind of an increase from zero
     gained_by: str | None = None
-    largest_decrease: float | None = None  # a larger one is no event of kind `on_decrease`
+    largest_decrease: float | None = None  # a larger one is no event of kind `on_decrease`, but a jump
+    on_jump: str | None = None  # event kind of a jump, and of an increase that no message explains
     shows_one_of: tuple[str, ...] = ()  # variables, one of which this number repeats: that of the weapon in hand
     on_switch: str | None = None  # event kind when it begins to repeat another one
     label: str | None = None  # how people call it; the name where there is none

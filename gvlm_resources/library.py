@@ -74,6 +74,7 @@ def _add_one(source: Source, catalogue: Catalogue, settings: Settings, *, link: 
 
 def _add_file(source: Source, catalogue: Catalogue, settings: VideoSettings, game: str, *, link: bool) -> Added:
     path = source.path
+    sources.check_file(path)
     probing.probe(path, settings)
     sha256 = sources.hash_file(path)
     record = VideoRecord(

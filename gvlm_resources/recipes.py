@@ -61,7 +61,7 @@ STAGES: Mapping[str, Stage] = {
             "timeline_events",
             "1",
             upstream=("video", "frames", "ocr_text", "speech_transcript", "game_state"),
-            game=("variables", "messages", "vocabulary"),
+            game=("hud", "variables", "messages", "feed", "sentences", "vocabulary"),
         ),
         Stage(
             "timeline_index",

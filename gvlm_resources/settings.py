@@ -96,6 +96,7 @@ class OcrSettings(Section):
     backend: Literal["rapidocr"] = "rapidocr"
     detect_every: int = Field(default=2, ge=1)
     detect_side_px: int = Field(default=480, ge=160)
+    message_every_s: float = Field(default=0.5, gt=0)
     min_confidence: float = Field(default=0.5, ge=0, le=1)
 
 

@@ -64,6 +64,7 @@ def test_another_profile_with_the_same_values_rebuilds_nothing() -> None:
         ("hud", (REGION.model_copy(update={"box": (0.1, 0.8, 0.3, 0.95)}),), {"hud_crops", "ocr_text", "game_state"}),
         ("variables", (), {"game_state", "timeline_events"}),
         ("messages", (), {"timeline_events"}),
+        ("sentences", {"damage": ("Ouch.",)}, {"timeline_events"}),
     ],
 )
 def test_a_part_of_the_game_file_rebuilds_what_reads_it(part: str, value: tuple, first: set[str]) -> None:

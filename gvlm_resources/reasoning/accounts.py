@@ -251,9 +251,10 @@ def yes_no(telling: Telling) -> Passage:
     """Yes with the moments, or how often against what was compared with."""
     threshold = telling.question.threshold
     told = count(telling)
-    if threshold is None or not threshold.is_count:
+    if threshold is None:
         return Passage(f"Yes. {told.text}", supported=True)
-    holds = threshold.holds(len(telling.evidence.rows))
+    rows = telling.evidence.rows
+    holds = threshold.holds(len(rows) if threshold.is_count else _total(rows))
     return Passage(f"{'Yes' if holds else 'No'}. {told.text}", supported=True)
 
 

@@ -184,18 +184,16 @@ def _line(number: int, row: Row, evidence: Evidence) -> str:
     return f"E{number}{video} {clock} {re.sub(r'[^a-z0-9_ ]', '', kind.lower())} {_string(row.text)}"
 
 
+_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # control, invisible, unassigned, line separators
 _ESCAPES = {c: f"\\u{ord(c):04x}" for c in "<>[]`"}
 
 
 def _string(text: str, *, limit: int = MAX_TEXT_CHARS) -> str:
     """`text` as a JSON string on one line that holds no character which could end the data or imitate a citation."""
-    kept = "".join(
-        c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else " " for c in text
-    )
+    plain = unicodedata.normalize("NFKC", text)  # a full-width "＜" is "<" to a reader
+    kept = "".join(c if unicodedata.category(c) not in _HIDDEN else " " for c in plain)
     line = re.sub(r"\s+", " ", kept).strip()
     if len(line) > limit:
         line = line[: limit - 1] + "…"
-    quoted = (
-        json.dumps(unicodedata.normalize("NFKC", line), ensure_ascii=False).replace("{{", "{ {").replace("{%", "{ %")
-    )
+    quoted = json.dumps(line, ensure_ascii=False).replace("{{", "{ {").replace("{%", "{ %")
     return "".join(_ESCAPES.get(c, c) for c in quoted)

@@ -22,6 +22,7 @@ from gvlm_resources.errors import QuestionError
 from gvlm_resources.reasoning.question import Question
 from gvlm_resources.timebase import Span, format_clock
 
+RAISED = {"heal": "health", "armor": "armor"}  # kind of event -> the variable that a pickup raises
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -84,6 +85,26 @@ class Row:
     def is_kind(self, kinds: tuple[str, ...]) -> bool:
         """Whether it is one of `kinds`, which name kinds of events or sources; no kinds fit every row."""
         return not kinds or self.kind in kinds or self.source in kinds
+
+    def tells(self, kind: str) -> bool:
+        """Whether it answers a question about `kind`: one happening is one row, whatever it can be called.
+
+        A pickup that was read as a message is also a message, and one that raised the health is also a heal.
+        """
+        if kind == "message":
+            read = self.source == "event" and any(name.startswith("o") for name in self.evidence)
+            return read or self.kind == "message" or self.source == "text"
+        if kind in RAISED and self.kind == "pickup":
+            return (self.value or 0) > 0 and re.search(rf"\b{RAISED[kind]}\b", self.text, re.I) is not None
+        return self.kind == kind or self.source == kind
+
+    @property
+    def is_said(self) -> bool:
+        return "speech" in (self.source, self.kind)
+
+    @property
+    def is_shown(self) -> bool:
+        return self.source == "text" or self.kind == "message"
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class Threshold:
 
     operator: str  # > >= < <= ==
     number: float
-    is_count: bool  # of events; otherwise the value of a variable
+    is_count: bool  # of events; otherwise of their amounts, or of a variable's value
 
     def holds(self, value: float) -> bool:
         checks = {
@@ -124,7 +124,7 @@ def parse(text: str, *, duration_ns: int, moment_window_s: float) -> Question:
     named = _kinds_of(ask, rest, kinds)
     is_life = ask is Ask.HOW_LONG and "respawn" in named
     which = _which(rest, ask)
-    target = EventQuery(named, _subject(ask, rest, words, variables), None if is_life else which)
+    target = EventQuery(named, _subject(ask, rest, words, named), None if is_life else which)
     return Question(
         text=line,
         ask=ask,
@@ -186,8 +186,8 @@ _LEAD = re.compile(
 )
 _SUBORDINATE = re.compile(rf"(?:{vocabulary.WHO})\b", re.I)
 _NTH = re.compile(
-    r"(?:(?P<word>" + "|".join(ORDINALS) + r")|(?P<digits>[1-9][0-9]{0,2})(?:st|nd|rd|th)|"
-    r"(?P<from_end>second[\s-]to[\s-]last|next[\s-]to[\s-]last|penultimate|last|final|latest|most\s+recent)|(?P<next>next)|(?P<prev>previous))\b",
+    r"(?:(?P<from_end>second[\s-]to[\s-]last|next[\s-]to[\s-]last|penultimate|last|final|latest|most\s+recent)|(?P<next>next)"
+    r"|(?P<prev>previous)|(?P<word>" + "|".join(ORDINALS) + r")|(?P<digits>[1-9][0-9]{0,2})(?:st|nd|rd|th))\b",
     re.I,
 )
 _LENGTH_LEAD = re.compile(r"(?:\b(?:in|during|over)\s+)?(?:\bthe\s+)?(?:\b(?:last|first|final|next)\s+)?$", re.I)
@@ -484,7 +484,7 @@ def _kinds_of(ask: Ask, rest: str, kinds: tuple[vocabulary.KindFound, ...]) -> t
     named = tuple(dict.fromkeys(k.kind for k in kinds))
     if ask is Ask.HOW_LONG and _LIFE.search(rest):
         return ("death", "respawn")
-    if ask in (Ask.SUMMARY, Ask.STATE) or (ask is Ask.WHEN and _crosses(rest)):
+    if ask in (Ask.SUMMARY, Ask.STATE) or (ask in (Ask.WHEN, Ask.YES_NO) and _crosses(rest)):
         return ()
     return named
 
@@ -492,7 +492,9 @@ def _kinds_of(ask: Ask, rest: str, kinds: tuple[vocabulary.KindFound, ...]) -> t
 def _crosses(rest: str) -> bool:
     """ "when did my health drop below 50": a variable meets a number."""
     threshold = _threshold(rest)
-    return threshold is not None and not threshold.is_count and bool(vocabulary.find_variables(rest))
+    if threshold is None or threshold.is_count or re.search(r"\b(?:los[et]|gain|take|took|heal(?!th))", rest, re.I):
+        return False
+    return bool(vocabulary.find_variables(rest))
 
 
 def _words_beyond(rest: str, kinds: tuple[vocabulary.KindFound, ...]) -> tuple[str, ...]:
@@ -528,19 +530,21 @@ _PLAYER_WORDS = frozenset(
 )
 
 
-def _subject(ask: Ask, rest: str, words: tuple[str, ...], variables: tuple[str, ...]) -> tuple[str, ...]:
+def _subject(ask: Ask, rest: str, words: tuple[str, ...], kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """The words that the rows asked for have to name."""
     if ask in (Ask.SUMMARY, Ask.STATE, Ask.WHAT_HAPPENED):
         return ()
+    silent = _PLAYER_WORDS
     if ask is Ask.HOW_LONG or re.search(r"\b(?:switch|chang|swap|equip)\w*\b", rest, re.I):
-        return tuple(w for w in words if w not in _PLAYER_WORDS and w not in ("life", "live", "weapon", "gun"))
-    if ask is Ask.TOTAL or (ask is Ask.EXTREME and variables):
-        return tuple(w for w in words if w not in _PLAYER_WORDS and w not in ("health", "hp", "armor", "ammo"))
-    return tuple(w for w in words if w not in _PLAYER_WORDS)
+        silent = silent | {"life", "live", "weapon", "gun"}
+    if ask in (Ask.TOTAL, Ask.EXTREME, Ask.YES_NO) and kinds and "pickup" not in kinds:
+        silent = silent | {"health", "hp", "armor", "ammo"}  # what the amounts are of
+    return tuple(w for w in words if w not in silent)
 
 
 def _which(rest: str, ask: Ask) -> int | None:
     """The ordinal of the events asked for: "my second death" is 2, "when did I last die" is -1."""
-    if ask in (Ask.SUMMARY, Ask.STATE):
+    if ask in (Ask.SUMMARY, Ask.STATE, Ask.OPEN, Ask.WHAT_HAPPENED):
         return None
     text = re.sub(r"\bat\s+(?:first|last)\b|\bfirst[\s-](?:aid|person)\b|\bthird[\s-]person\b", " ", rest, flags=re.I)
     if ask is Ask.HOW_LONG:
@@ -594,6 +598,8 @@ def _compared(operator: str, found: re.Match[str]) -> Threshold | None:
     word = found["n"].lower()
     value = float(clocks.NUMBER_WORDS.get(word, 0)) if word in clocks.NUMBER_WORDS else float(word)
     unit = (found["unit"] or "").lower()
+    if unit == "damage":
+        return Threshold(operator, value, is_count=False)
     if unit in ("time", "times") or vocabulary.find_kinds(unit):
         return Threshold(operator, value, is_count=True)
     if unit in ("", "%", "percent", "left", "or") or vocabulary.find_variables(unit):

@@ -19,6 +19,8 @@ from gvlm_resources.timebase import NS_PER_S
 
 MAX_ANSWER_CHARS = 4_000
 MAX_CITATIONS = 200
+MAX_REPLY_CHARS = 50_000
+MAX_TRIES = 20  # places at which an object may begin
 SLACK_NS = NS_PER_S  # a clock names a second, and people round
 
 
@@ -45,7 +47,7 @@ class Checked:
 
 def read(text: str) -> Reply | None:
     """The reply, or None where nothing of it can be trusted: no object, or an answer cut off in its middle."""
-    body = _without_thoughts(text)
+    body = _without_thoughts(text[:MAX_REPLY_CHARS])
     whole = _fitting(_loaded(body))
     if whole is not None:
         return _reply(whole, salvaged=False)
@@ -71,7 +73,9 @@ def _loaded(text: str) -> Any:
 def _objects(text: str) -> list[Any]:
     """JSON objects inside other text, in order."""
     decoder, found, position = json.JSONDecoder(), [], text.find("{")
-    while position != -1 and len(found) < 5:
+    for _ in range(MAX_TRIES):
+        if position == -1:
+            break
         try:
             value, end = decoder.raw_decode(text, position)
             found.append(value)

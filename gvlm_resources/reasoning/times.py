@@ -86,14 +86,31 @@ ORDINALS = {
 _UNIT_S = {"h": 3600, "m": 60, "s": 1}
 
 _NUM = r"(?:[0-9]{1,9}(?:\.[0-9]{1,3})?|" + "|".join(sorted(NUMBER_WORDS, key=len, reverse=True)) + ")"
+_HALF = r"(?:\s+and\s+a\s+half)?"
+
+
+def _part_of(letter: str, words: str) -> str:
+    """One unit of a length: `90s`, "two and a half minutes", "a minute and a half"."""
+    return rf"(?:(?:{_NUM}){_HALF}[\s-]*(?:{words}){_HALF}|[0-9]{{1,9}}(?:\.[0-9]{{1,3}})?{letter})"
+
+
 _UNIT = r"(?:hours?|hrs?|minutes?|mins?|seconds?|secs?)"
-_PART = rf"(?:(?:{_NUM})(?:\s+and\s+a\s+half)?[\s-]*{_UNIT}(?:\s+and\s+a\s+half)?|[0-9]{{1,9}}(?:\.[0-9]{{1,3}})?[hms])"
-_LENGTH = re.compile(rf"(?<![\w:.])@?(?:{_PART}|{_PART}(?:(?:\s*,\s*|\s+and\s+|\s*){_PART}){{1,2}})(?![\w:])", re.I)
+_H, _M, _S = _part_of("h", "hours?|hrs?"), _part_of("m", "minutes?|mins?"), _part_of("s", "seconds?|secs?")
+
+
+def _whole_length(joint: str) -> str:
+    """Hours, minutes and seconds in that order, joined by `joint`."""
+    return rf"(?:{_H}(?:{joint}{_M})?(?:{joint}{_S})?|{_M}(?:{joint}{_S})?|{_S})"
+
+
+# "between 1 minute and 90 seconds" names two lengths, "at 1 minute and 30 seconds" one.
+_JOINED, _CLOSE = _whole_length(r"(?:[ ]*,[ ]*|[ ]+and[ ]+|[ ]*)"), _whole_length("[ ]*")
+_LENGTH = re.compile(rf"(?<![\w:.])@?(?:(?<!between ){_JOINED}|{_CLOSE})(?!\w)(?!:\w)", re.I)
 _LENGTH_PART = re.compile(
     rf"(?P<n>{_NUM})(?P<half>\s+and\s+a\s+half)?[\s-]*(?P<u>[hms])(?:[a-z]*)(?P<tail>\s+and\s+a\s+half)?", re.I
 )
 _CLOCK = re.compile(
-    r"(?<![\w:.])(?P<at>@\s?)?(?P<a>[0-9]{1,4}):(?P<b>[0-9]{1,2})(?::(?P<c>[0-9]{1,2}))?(?P<f>\.[0-9]{1,3})?(?![\w:])"
+    r"(?<![\w:.])(?P<at>@\s?)?(?P<a>[0-9]{1,4}):(?P<b>[0-9]{1,2})(?::(?P<c>[0-9]{1,2}))?(?P<f>\.[0-9]{1,3})?(?!\w)(?!:\w)"
 )
 _AT_NUMBER = re.compile(r"(?<!\w)@\s?[0-9][\w:.]*")
 _BARE_RANGE = re.compile(rf"\b(between|from)\s+({_NUM})\s+(and|to|until|till)\s+({_NUM})[\s-]*({_UNIT})\b", re.I)
@@ -207,7 +224,10 @@ def _mask_clocks(text: str, clock: VideoClock, tokens: list[_Token], notes: list
                 unread.append(written)
                 notes.append(f"“{written}” cannot be a time: {fault}.")
             return "" if explicit else found.group()
-        if not introduced and (_SCORE_BEFORE.search(before) or _SCORE_AFTER.match(after) or ns > clock.last_second_ns):
+        is_plain = not introduced or before.rstrip().lower().endswith("by")  # "lost by 2:10"
+        if is_plain and (_SCORE_BEFORE.search(before) or _SCORE_AFTER.match(after)):
+            return found.group()
+        if not introduced and ns > clock.last_second_ns:
             return found.group()
         tokens.append(_Token(found.group(), ns, explicit))
         return f"\x02{len(tokens) - 1}\x03"
@@ -287,8 +307,9 @@ def _unmask(masked: str, tokens: list[_Token]) -> str:
 
 
 def _not_a_time(written: str, notes: list[str], unread: list[str]) -> str:
-    unread.append(written)
-    notes.append(f"“{written}” cannot be a time: write @MM:SS or @HH:MM:SS.")
+    if written not in unread:
+        unread.append(written)
+        notes.append(f"“{written}” cannot be a time: write @MM:SS or @HH:MM:SS.")
     return ""
 
 

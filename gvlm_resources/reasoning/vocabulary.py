@@ -34,7 +34,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         "damage",
         rf"{_BE}\s+(?:{WHO}\s+)?(?:{_ADVERB}\s+)?{_HURT}|(?:hurt|hit|shot|shoot|injure[ds]?|damage[ds]?)\s+(?:me|us|him|her)\b"
         r"|t(?:ook|ake|akes|aking|aken)\s+(?:a\s+|any\s+|the\s+|some\s+|more\s+|most\s+|\w+est\s+)?(?:hits?|damage|hurt)"
-        r"|(?:hits?|damage)\s+(?:did\s+\w+\s+take|taken|received|suffered)|los(?:e|t|es|ing)\s+(?:\w+\s+)?(?:health|hp|hit\s+points)"
+        r"|(?:hits?|damage)\s+(?:did\s+\w+\s+take|taken|received|suffered)|los(?:e|t|es|ing)\s+(?:\w+\s+){0,4}(?:health|hp|hit\s+points)"
         r"|(?:health|hp)\s+(?:did|do|does|have|has|had)\s+(?:the\s+)?\w+\s+los[et]"
         r"|health\s+(?:loss(?:es)?|lost|drop(?:s|ped)?)|damag(?:e|es|ed|ing)|hurt(?:s|ing)?|injur(?:y|ies|ed)|wound(?:s|ed)?"
         r"|got\s+hit|(?<!\bi )(?<!\bwe )hits?",
@@ -203,8 +203,8 @@ def fold(word: str) -> str:
     if len(word) > 4 and word.endswith(("sses", "shes", "ches", "xes")):
         return word[:-2]
     if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        return word[:-1]
-    return word
+        word = word[:-1]
+    return word[:-2] + "y" if len(word) > 4 and word.endswith("ie") else word
 
 
 def words_of(text: str) -> tuple[str, ...]:

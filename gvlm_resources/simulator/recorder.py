@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from gvlm_resources.errors import MissingModelError, SettingsError
 from gvlm_resources.simulator import truth
 from gvlm_resources.simulator.actions import Action
 from gvlm_resources.simulator.bot import Bot
@@ -49,11 +50,23 @@ class RecordingPlan:
 
     def __post_init__(self) -> None:
         if self.bot not in TEMPERAMENTS:
-            raise ValueError(f"there is no bot {self.bot!r}; there are {', '.join(TEMPERAMENTS)}")
+            raise SettingsError(f"there is no bot {self.bot!r}", remedy=f"choose one of {', '.join(TEMPERAMENTS)}")
         if self.tics < 2:
             raise ValueError(f"a recording has two tics or more, got {self.tics}")
         if not self.name or "/" in self.name or self.name.startswith("."):
             raise ValueError(f"a recording's name is a plain file name, got {self.name!r}")
+
+
+def plan_series(
+    levels: Sequence[Level], bots: Sequence[str], *, count: int, tics: int, seed: int, skill: int, crf: int
+) -> list[RecordingPlan]:
+    """`count` recordings: levels and bots take turns, seeds count up. Names tell level, bot and seed."""
+    plans = []
+    for number in range(count):
+        level, bot = levels[number % len(levels)], bots[number % len(bots)]
+        name = f"{level.slug}-{bot}-{seed + number}"
+        plans.append(RecordingPlan(name, level, bot, seed=seed + number, skill=skill, tics=tics, crf=crf))
+    return plans
 
 
 @dataclass
@@ -63,10 +76,12 @@ class _Digests:
     frames: Any = field(default_factory=hashlib.sha256)
     sound: Any = field(default_factory=hashlib.sha256)
     variables: Any = field(default_factory=hashlib.sha256)
+    heard: bool = False  # whether anything sounded at all
 
     def add(self, seen: Observation) -> None:
         self.frames.update(seen.frame.tobytes())
         self.sound.update(seen.sound.tobytes())
+        self.heard = self.heard or bool(seen.sound.any())
         self.variables.update(struct.pack(f"<{len(VARIABLES)}d", *(seen.variables[name] for name in VARIABLES)))
 
     def as_fields(self) -> dict[str, str]:
@@ -99,10 +114,10 @@ def record(plan: RecordingPlan, folder: Path, *, truth_folder: Path | None = Non
     truth_folder = truth_folder or folder
     folder.mkdir(parents=True, exist_ok=True)
     truth_folder.mkdir(parents=True, exist_ok=True)
-    video = folder / f"{plan.name}.mp4"
+    unfinished = folder / f".{plan.name}.mp4.part"
     digests, rows = _Digests(), []
     writer = RecordingWriter(
-        video,
+        unfinished,
         width_px=WIDTH_PX,
         height_px=HEIGHT_PX,
         frame_rate_hz=TIC_RATE_HZ,
@@ -114,6 +129,10 @@ def record(plan: RecordingPlan, folder: Path, *, truth_folder: Path | None = Non
             writer.write(seen.frame, seen.sound)
             digests.add(seen)
             rows.append(_row(seen, action, killed))
+    if not digests.heard:
+        unfinished.unlink()
+        raise MissingModelError("the game made no sound", remedy="run `pip install -e '.[sim]'`, which brings OpenAL")
+    video = unfinished.rename(folder / f"{plan.name}.mp4")
     recording = truth.Recording(
         video=video.name,
         video_sha256=hashlib.sha256(video.read_bytes()).hexdigest(),

@@ -234,10 +234,13 @@ class Traveller:
         for number in self._switches:
             if number in self._used or not self._way.explores:
                 continue
-            before = self._lines[number].in_front(28)
-            cell = self._grid.nearest_standable(self._grid.cell_at(*before), within=2)
-            if cell is not None and found.reached(cell) and found.costs[cell] < best_cost:
-                best, best_cost = Goal(cell, switch=number), float(found.costs[cell])
+            # Right before it, or at arm's length where it lies in a niche.
+            for distance in (28, 52):
+                cell = self._grid.nearest_standable(
+                    self._grid.cell_at(*self._lines[number].in_front(distance)), within=2
+                )
+                if cell is not None and found.costs[cell] < best_cost and found.reached(cell):
+                    best, best_cost = Goal(cell, switch=number), float(found.costs[cell])
         return best
 
     def _anywhere(self, found: Search) -> Goal | None:

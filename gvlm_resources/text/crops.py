@@ -50,7 +50,8 @@ def crops_of(batches: Iterable[pa.RecordBatch]) -> Iterator[Crop]:
             )
             if not latest.get(crop.region, 0) <= crop.start_ns < crop.end_ns:
                 raise LakeError(
-                    f"the crop of {crop.region!r} at {crop.start_ns} ns does not follow the one before it", remedy=REMEDY
+                    f"the crop of {crop.region!r} at {crop.start_ns} ns does not follow the one before it",
+                    remedy=REMEDY,
                 )
             latest[crop.region] = crop.end_ns
             yield crop

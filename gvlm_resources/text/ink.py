@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from gvlm_resources.text.protocol import Image
 
-# Blank panels of H.264 recordings reach 22 of 255, digits under the strongest tint 41, without one 160 (docs/ocr.md).
-FLOOR = 30.0
+# Levels in H.264 recordings: blank panels 12 to 23 of 255, digits 13 under the strongest tint, 104 to 155 in 95 of 100
+# crops (docs/ocr.md). So below FLOOR there is nothing, and below FAINT only the engine can tell.
+FLOOR = 10.0
+FAINT = 30.0
 CLEAR = 60.0  # from here on the shape of the ink is good enough to compare
 FINGERPRINT_ROWS = 14  # a digit's stroke is then at least a row wide
 NEAR = 0.25  # of the ink's level; another digit differs by 0.44 or more, the same digits by 0.2 (docs/ocr.md)
@@ -33,6 +35,10 @@ class Ink:
     @property
     def is_there(self) -> bool:
         return self.level >= FLOOR
+
+    @property
+    def is_faint(self) -> bool:
+        return self.level < FAINT
 
 
 def ink_of(crop: Image) -> Ink:

@@ -15,15 +15,18 @@ from gvlm_resources.text.ocr_rows import Outcome, Row
 from gvlm_resources.text.protocol import DIGITS, Image, Reading, TextReader
 
 SURE = 0.9  # a reading from here on stands for every crop that looks the same; others are looked at a second time
+SURE_IF_FAINT = 0.7  # blank panels are read as numbers with up to 0.46, faint digits with 0.9 or more (docs/ocr.md)
 KNOWN_SHAPES = 512  # that a region remembers; the oldest goes first
+BLANK = Outcome("", 0.0, schemas.STATUS_FILTERED, ocr_rows.EMPTY)
 
 
 @dataclass(eq=False, slots=True)
 class Shape:
     """One look of a number: two views of it until it is read, then what it says, the weakest digit as confidence."""
 
-    plain: Image | None
-    contrasted: Image | None
+    plain: Image | None = None
+    contrasted: Image | None = None
+    is_faint: bool = False
     outcome: Outcome | None = None
 
 
@@ -44,7 +47,6 @@ class NumberRegion:
         self._least = least_confidence
         self._known = KnownShapes()
         self._rows: list[Row] = []
-        self._spent_ns: list[int] = []
         self._seen: list[Seen] = []
 
     def add(self, crop: Crop) -> Shape | None:
@@ -52,16 +54,16 @@ class NumberRegion:
         image = crop.image()
         if image is None:
             failed = Outcome("", 0.0, schemas.STATUS_FAILED, ocr_rows.UNREADABLE_IMAGE)
-            return self._note(crop, Shape(None, None, failed))
+            return self._note(crop, Shape(outcome=failed))
         found = ink.ink_of(image)
         plain = ink.trimmed(image, found) if found.is_there else None
         if plain is None:
-            return self._note(crop, Shape(None, None, Outcome("", 0.0, schemas.STATUS_FILTERED, ocr_rows.EMPTY)))
+            return self._note(crop, Shape(outcome=BLANK))
         fingerprint = ink.fingerprint(found)
         known = None if fingerprint is None else self._known.like(fingerprint)
         if known is not None:
             return self._note(crop, known, is_first=False)
-        shape = Shape(plain, ink.contrasted(image, found))
+        shape = Shape(plain, ink.contrasted(image, found), found.is_faint)
         if fingerprint is not None:
             self._known.add(fingerprint, shape)
         return self._note(crop, shape)
@@ -71,7 +73,7 @@ class NumberRegion:
         for seen in self._seen:
             self._append(seen)
         self._seen = []
-        self._known.forget(lambda shape: shape.outcome is None or shape.outcome.confidence < SURE)
+        self._known.keep_sure()
 
     def finish(self) -> list[Row]:
         return self._rows
@@ -105,19 +107,60 @@ class NumberRegion:
 
 
 class KnownShapes:
-    """Fingerprints and their shapes, the latest first to be compared, at most 512."""
+    """The latest 512 fingerprints of a region and the shapes they stand for."""
 
     def __init__(self) -> None:
-        self._fingerprints: list[NDArray[np.float32]] = []
+        self._fingerprints = np.empty((0, 0), np.float32)
         self._shapes: list[Shape] = []
 
     def like(self, fingerprint: NDArray[np.float32]) -> Shape | None:
-        """The nearest shape whose ink differs nowhere by more than 0.25 of its level, or None."""
-        best: tuple[float, Shape] | None = None
-        for known, shape in zip(reversed(self._fingerprints), reversed(self._shapes), strict=True):
-            if known.size != fingerprint.size:
-                continue
-            distance = float(np.abs(known - fingerprint).max())
-            if distance <= ink.NEAR and (best is None or distance < best[0]):
-                best = (distance, shape)
-        return best[1] if best else None
+        """The nearest shape, if its ink differs nowhere by more than 0.25 of its level."""
+        if not self._shapes or self._fingerprints.shape[1] != fingerprint.size:
+            return None
+        distances = np.abs(self._fingerprints - fingerprint).max(1)
+        nearest = int(distances.argmin())
+        return self._shapes[nearest] if distances[nearest] <= ink.NEAR else None
+
+    def add(self, fingerprint: NDArray[np.float32], shape: Shape) -> None:
+        if self._fingerprints.shape[1] != fingerprint.size:  # the first, or the region's crops changed their size
+            self._fingerprints, self._shapes = np.empty((0, fingerprint.size), np.float32), []
+        self._fingerprints = np.vstack([self._fingerprints, fingerprint])[-KNOWN_SHAPES:]
+        self._shapes = [*self._shapes, shape][-KNOWN_SHAPES:]
+
+    def keep_sure(self) -> None:
+        """Forgets the shapes that were not read for sure: the next crop like them is read again."""
+        kept = [shape.outcome is not None and shape.outcome.confidence >= SURE for shape in self._shapes]
+        self._fingerprints = self._fingerprints[np.array(kept, bool)] if self._shapes else self._fingerprints
+        self._shapes = [shape for shape, keep in zip(self._shapes, kept, strict=True) if keep]
+
+
+def read_shapes(shapes: Sequence[Shape], reader: TextReader) -> None:
+    """Gives every shape its outcome: the surer of two views, where the first is not sure enough."""
+    first = reader.recognise([_image(shape.plain) for shape in shapes], alphabet=DIGITS)
+    doubtful = [index for index, reading in enumerate(first) if reading.weakest < SURE]
+    second = reader.recognise([_image(shapes[index].contrasted) for index in doubtful], alphabet=DIGITS)
+    surest = dict(enumerate(first))
+    for index, reading in zip(doubtful, second, strict=True):
+        surest[index] = max(first[index], reading, key=lambda one: one.weakest)
+    for index, shape in enumerate(shapes):
+        shape.outcome = _outcome(surest[index], is_faint=shape.is_faint)
+        shape.plain = shape.contrasted = None
+
+
+def _outcome(reading: Reading, *, is_faint: bool) -> Outcome:
+    if is_faint and reading.weakest < SURE_IF_FAINT:
+        return BLANK
+    digits = "".join(character for character in reading.text if character.isdigit())
+    if not digits:
+        return Outcome("", reading.weakest, schemas.STATUS_FAILED, ocr_rows.NOTHING_READ)
+    return Outcome(digits, reading.weakest)
+
+
+def _says(one: Outcome, other: Outcome) -> bool:
+    return (one.text, one.status, one.reason) == (other.text, other.status, other.reason)
+
+
+def _image(view: Image | None) -> Image:
+    if view is None:
+        raise ValueError("a shape is read once")
+    return view

@@ -21,6 +21,7 @@ from gvlm_resources.text.protocol import Box, Image, Reading, TextReader
 
 PRESENT = 0.6  # correlation; a line 0.5 s later has 0.95 (median), another line 0.54 (99th percentile) (docs/ocr.md)
 CHANGED = 0.5  # of the ink's level, in a sixth of the line's height: a letter that is another one
+PER_HEIGHT = 0.05  # of correlation, that a place further off by the line's height has to be better
 RELIEF_PX = 11  # brightness is taken relative to the mean of this square, which outlasts tints and slow shades
 TAKEN = 0.4  # share of a line's height that may lie in a line that has been found already
 SAME_BOX = 0.5
@@ -35,6 +36,7 @@ _WORD = re.compile(r"[^\W_]+")
 class Following:
     """How far a line may move between two pictures, in its own heights and in pixels, and when it is read again.
 
+    Where lines `keep_order` none overtakes another: a list that scrolls.
     With `again_when_changed` a line whose letters look different is a new line, joined to the one before if it turns
     out to say the same; otherwise it is one line as long as it is seen, read up to `most_readings` times.
     """
@@ -42,8 +44,12 @@ class Following:
     up: float
     down: float
     sideways_px: int
+    keep_order: bool
     again_when_changed: bool
     most_readings: int
+
+
+SAMPLED = Following(up=0.5, down=0.5, sideways_px=4, keep_order=False, again_when_changed=True, most_readings=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +207,8 @@ def find(
 ) -> Box | None:
     """Where in a picture's `relief` the line now stands that stood in `box`, or None where it is gone.
 
-    A place that lies in a box of `taken` by more than 0.4 of the line's height is not looked at.
+    A place that lies in a box of `taken` by more than 0.4 of the line's height is not looked at, nor, where lines keep
+    their order, one above it: `taken` are then the lines over this one. Of equal lines the nearest is taken.
     """
     height, width = relief.shape
     top = max(0, box.y0 - round(following.up * box.height))
@@ -212,12 +219,14 @@ def find(
     if window.shape[0] < line.shape[0] or window.shape[1] < line.shape[1]:
         return None
     scores = np.nan_to_num(cv2.matchTemplate(window, line, cv2.TM_CCOEFF_NORMED), nan=-1.0, posinf=-1.0)
+    rows = np.arange(top, top + scores.shape[0])
     for other in taken:
         if min(other.x1, box.x1) > max(other.x0, box.x0):
-            rows = np.arange(top, top + scores.shape[0])
             common = np.minimum(rows + box.height, other.y1) - np.maximum(rows, other.y0)
-            scores[common > TAKEN * box.height] = -1.0
-    row, column = np.unravel_index(scores.argmax(), scores.shape)
+            barred = common > TAKEN * box.height
+            scores[barred | (rows < other.y0) if following.keep_order else barred] = -1.0
+    preferred = scores - PER_HEIGHT * np.abs(rows - box.y0)[:, None] / box.height
+    row, column = np.unravel_index(preferred.argmax(), scores.shape)
     if scores[row, column] < PRESENT:
         return None
     return box.shifted(left + int(column) - box.x0, top + int(row) - box.y0)
@@ -264,7 +273,7 @@ def read_frames(
     `exclude` are boxes in fractions of the frame that are read elsewhere. A text's span is from the first frame that
     shows it to the first after it that does not.
     """
-    tracker = Tracker(reader, Following(up=0.5, down=0.5, sideways_px=4, again_when_changed=True, most_readings=1))
+    tracker = Tracker(reader, SAMPLED)
     width = height = 0
     for number, (pts_ns, image) in enumerate(frames):
         height, width = image.shape[:2]

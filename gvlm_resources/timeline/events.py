@@ -129,7 +129,9 @@ def _taken(changes: Sequence[Change], told: Sequence[Message], states: States) -
     for index, message in enumerate(told):
         if explained[index] or _shares_a_rise(message, rose) or _needs_no_rise(message, states):
             yield _of_changes(message.meaning.rule.kind, tuple(explained[index]), (message,))
-    for group in _at_once([change for change in rises if change in left]):
+    jumps = [change for change in rises if change in left and change.rule.on_jump]
+    yield from (_of_changes(change.rule.on_jump or "", (change,)) for change in jumps)
+    for group in _at_once([change for change in rises if change in left and not change.rule.on_jump]):
         yield _of_changes(group[0].rule.gained_by or "", group)
 
 
@@ -163,7 +165,9 @@ def _rises(changes: Sequence[Change]) -> Iterator[Happening]:
 def _falls(steps: Steps) -> Iterator[Happening]:
     """Falls of numbers; those of one kind at one moment are one happening, as when armor takes part of a hit."""
     falls = [change for change in (*steps.plain, *steps.ends) if change.amount < 0 and change.rule.on_decrease]
-    falls = [change for change in falls if -change.amount <= (change.rule.largest_decrease or float("inf"))]
+    jumps = [change for change in falls if -change.amount > (change.rule.largest_decrease or float("inf"))]
+    yield from (_of_changes(change.rule.on_jump, (change,)) for change in jumps if change.rule.on_jump)
+    falls = [change for change in falls if change not in jumps]
     for kind in dict.fromkeys(change.rule.on_decrease or "" for change in falls):
         for group in _at_once([change for change in falls if change.rule.on_decrease == kind]):
             yield _of_changes(kind, group)

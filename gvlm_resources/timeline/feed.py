@@ -82,7 +82,8 @@ def linked(sightings: Iterable[Sighting], feed: FeedRule) -> list[Message]:
     """Sightings joined to messages; one that stands longer than lines do was printed again in between."""
     shown_ns = timebase.ns_from_s(feed.shown_s)
     found: list[Message] = []
-    for sighting in sorted(sightings, key=lambda one: (one.start_ns, one.y)):
+    down = 1 if feed.newest == "bottom" else -1
+    for sighting in sorted(sightings, key=lambda one: (one.start_ns, one.y * down)):  # older lines find theirs first
         index = _same_line(found, sighting, feed, shown_ns)
         if index is None:
             fields = ("text", "meaning", "start_ns", "end_ns", "confidence", "y")

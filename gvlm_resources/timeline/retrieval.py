@@ -18,23 +18,25 @@ from numpy.typing import NDArray
 from gvlm_resources.errors import LakeError
 from gvlm_resources.lake.layout import checked_key
 from gvlm_resources.timebase import Span
-from gvlm_resources.timeline.rows import EVENT, TimelineRow
+from gvlm_resources.timeline.rows import SOURCES, TEXT, TimelineRow
 
 if TYPE_CHECKING:
     from gvlm_resources.timeline.embedding import TextEncoder
 
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
 RRF_K = 60  # Cormack, Clarke, Büttcher: Reciprocal Rank Fusion, SIGIR 2009
-MIN_DEPTH = 50  # rows that each ranking gives to the fusion, at least
-LIBRARY_TIE_ROWS = 400  # across a library one text may stand a hundred thousand times: ties are followed that far
+MIN_DEPTH = 30  # rows that each ranking gives to the fusion, at least
 MAX_COSINE = 1.01
 
-# Words of questions that say nothing of what is asked for: looking them up took half of the time of a search by words.
+# Words of questions that say nothing of what is asked for: looking them up took half the time of a search by words.
 STOP_WORDS = frozenset(
-    "a about after all am an and any are as at be because been before but by can could did do does during for from "
-    "had has have he her him his how i if in into is it its just me my of on or our she should so than that the their "
-    "them then there these they this those through to until was we were what when where which while who whom whose "
-    "why will with would you your".split()
+    re.findall(
+        r"\w+",
+        """a about after all am an and any are as at be because been before but by can could did do does during for from
+        had has have he her him his how i if in into is it its just me my of on or our she should so than that the
+        their them then there these they this those through to until was we were what when where which while who whom
+        whose why will with would you your""",
+    )
 )
 
 By = Literal["meaning", "words", "both"]
@@ -61,16 +63,20 @@ class Scope:
                 raise ValueError(f"{name!r} is no kind or source")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scored:
-    """A row and how well it fits: the cosine with the query, or the BM25 score of its words. Higher is better."""
+    """Which row, and how well it fits: the cosine with the query, or the BM25 score of its words. Higher is better."""
 
-    row: TimelineRow
+    row_id: str
+    start_ns: int
     score: float
 
 
 class SearchableTimeline(Protocol):
-    """A table of timeline rows. Order among equal scores is left open."""
+    """A table of timeline rows. Which of equal scores come first is left open.
+
+    Rankings carry ids: reading whole rows costs more than finding them, and most of a ranking is never shown.
+    """
 
     def nearest(self, vector: NDArray[np.float32], scope: Scope, limit: int) -> list[Scored]:
         """The `limit` rows of the highest cosine with `vector`, best first. Within one video it is exact."""
@@ -78,8 +84,11 @@ class SearchableTimeline(Protocol):
     def matching(self, words: str, scope: Scope, limit: int) -> list[Scored]:
         """The `limit` rows of the highest BM25 score for any of the words, best first. Words are never syntax."""
 
+    def named(self, row_ids: Sequence[str]) -> list[TimelineRow]:
+        """The rows of these ids, in any order, without those that are no longer there."""
+
     def rows(self, scope: Scope) -> list[TimelineRow]:
-        """Every row, in any order."""
+        """Every row of the scope, in any order."""
 
     def count(self, scope: Scope) -> int: ...
 
@@ -124,23 +133,27 @@ def search(
     if not question.strip():
         return []
     depth = max(MIN_DEPTH, 2 * limit) if by == "both" else limit
-    tie_rows = None if scope.video_id else LIBRARY_TIE_ROWS
+    follow_ties = scope.video_id is not None
     by_meaning: list[Scored] = []
     by_words: list[Scored] = []
     if by != "words":
         vector = encoder.encode([question])[0]
-        by_meaning = _ranking(lambda n: table.nearest(vector, scope, n), depth, tie_rows)
-        _assert_comparable(by_meaning, encoder)
+        by_meaning = _ranking(lambda n: table.nearest(vector, scope, n), depth, follow_ties=follow_ties)
     if by != "meaning":
         words = search_words(question)
-        by_words = _ranking(lambda n: table.matching(words, scope, n), depth, tie_rows)
-    return _fused(by_meaning, by_words)[:limit]
+        by_words = _ranking(lambda n: table.matching(words, scope, n), depth, follow_ties=follow_ties)
+    hits = _hits(table, by_meaning, by_words, limit)
+    _assert_comparable(hits, encoder)
+    return hits
 
 
 def events_of(
     table: SearchableTimeline, video_id: str, *, kind: str | None = None, span: Span | None = None
 ) -> list[TimelineRow]:
-    """Every event of the video, of that kind, overlapping that span, in the order of time: what a "when" rests on."""
+    """Every event of the video, of that kind, overlapping that span, in the order of time: what a "when" rests on.
+
+    Utterances and scene changes are events too; a text that only stood on the screen is none.
+    """
     return listing(table, _events(video_id, kind, span))
 
 
@@ -176,57 +189,60 @@ def reciprocal_rank_fusion(rankings: Iterable[Sequence[str]], *, k: int = RRF_K)
 
 
 def _events(video_id: str, kind: str | None, span: Span | None) -> Scope:
-    return Scope(video_id, span, frozenset({kind} if kind else ()), frozenset({EVENT}))
+    return Scope(video_id, span, frozenset({kind} if kind else ()), frozenset(SOURCES) - {TEXT})
 
 
-def _ranking(find: Callable[[int], list[Scored]], depth: int, tie_rows: int | None) -> list[Scored]:
+def _ranking(find: Callable[[int], list[Scored]], depth: int, *, follow_ties: bool) -> list[Scored]:
     """The best `depth` rows, ties by time.
 
     Where the last row ties with the next, all that tie have to be seen before time can decide: more is asked for until
-    the tie ends, or until `tie_rows` rows if that is given.
+    the tie ends. Across a library one sentence may stand a hundred thousand times; there ties are not followed, and
+    which of them are among the best is the table's choice.
     """
-    asked = depth + 1
+    asked = 4 * depth + 1 if follow_ties else depth
     found = find(asked)
-    while len(found) == asked and found[depth - 1].score == found[-1].score and (tie_rows is None or asked < tie_rows):
-        asked = asked * 4 if tie_rows is None else min(asked * 4, tie_rows)
+    while follow_ties and len(found) == asked and found[depth - 1].score == found[-1].score:
+        asked *= 4
         found = find(asked)
-    return sorted(found, key=lambda scored: (-scored.score, scored.row.start_ns, scored.row.row_id))[:depth]
+    return sorted(found, key=lambda scored: (-scored.score, scored.start_ns, scored.row_id))[:depth]
 
 
-def _assert_comparable(found: Sequence[Scored], encoder: TextEncoder) -> None:
-    """Vectors of two models cannot be compared, those of two runtimes of one model can. A cosine lies within 1."""
-    for scored in found:
-        row = scored.row
-        if _model(row.model) != _model(encoder.name):
-            raise LakeError(
-                f"the timeline of {row.video_id} was encoded by {row.model}, the question by {encoder.name}",
-                remedy=f"run `gvlm build {row.video_id} --select timeline_index`",
-            )
-        if not abs(scored.score) <= MAX_COSINE:
-            raise LakeError(
-                f"the vector of {row.row_id} is damaged: its cosine with the question is {scored.score}",
-                remedy=f"delete the folder of the timeline table and run `gvlm build {row.video_id}`",
-            )
-
-
-def _model(name: str) -> str:
-    return name.rpartition("+")[0] or name
-
-
-def _fused(by_meaning: Sequence[Scored], by_words: Sequence[Scored]) -> list[Hit]:
-    ranks = [{scored.row.row_id: n for n, scored in enumerate(found, 1)} for found in (by_meaning, by_words)]
-    scores = [{scored.row.row_id: scored.score for scored in found} for found in (by_meaning, by_words)]
+def _hits(table: SearchableTimeline, by_meaning: Sequence[Scored], by_words: Sequence[Scored], limit: int) -> list[Hit]:
+    """The best `limit` rows of both rankings, as they stand in the table now."""
+    ranks = [{scored.row_id: rank for rank, scored in enumerate(found, 1)} for found in (by_meaning, by_words)]
+    scores = [{scored.row_id: scored.score for scored in found} for found in (by_meaning, by_words)]
+    starts = {scored.row_id: scored.start_ns for scored in (*by_meaning, *by_words)}
     fused = reciprocal_rank_fusion([list(ranking) for ranking in ranks])
-    found = {scored.row.row_id: scored.row for scored in (*by_meaning, *by_words)}
-    hits = [
+    best = sorted(fused, key=lambda name: (-fused[name], starts[name], name))[:limit]
+    rows = {row.row_id: row for row in table.named(best)}
+    return [
         Hit(
-            **{field.name: getattr(row, field.name) for field in fields(TimelineRow)},
+            **{field.name: getattr(rows[name], field.name) for field in fields(TimelineRow)},
             score=fused[name],
             cosine=scores[0].get(name),
             bm25=scores[1].get(name),
             rank_by_meaning=ranks[0].get(name),
             rank_by_words=ranks[1].get(name),
         )
-        for name, row in found.items()
+        for name in best
+        if name in rows
     ]
-    return sorted(hits, key=lambda hit: (-hit.score, hit.start_ns, hit.row_id))
+
+
+def _assert_comparable(hits: Sequence[Hit], encoder: TextEncoder) -> None:
+    """Vectors of two models cannot be compared, those of two runtimes of one model can. A cosine lies within 1."""
+    for hit in hits:
+        if _model(hit.model) != _model(encoder.name):
+            raise LakeError(
+                f"the timeline of {hit.video_id} was encoded by {hit.model}, the question by {encoder.name}",
+                remedy=f"run `gvlm build {hit.video_id} --select timeline_index`",
+            )
+        if hit.cosine is not None and not abs(hit.cosine) <= MAX_COSINE:
+            raise LakeError(
+                f"the vector of {hit.row_id} is damaged: its cosine with the question is {hit.cosine}",
+                remedy=f"delete the folder of the timeline table and run `gvlm build {hit.video_id}`",
+            )
+
+
+def _model(name: str) -> str:
+    return name.rpartition("+")[0] or name

@@ -1,15 +1,14 @@
 """What of a video can be found: the rows of the table `timeline` (pure).
 
-Events, utterances, texts on the screen and scene changes become rows of one shape. One happening is one row: a message
-that an event was made from is told by the event's row, and a text that the whole-frame reading found inside a HUD
-region is told by that region's own reading. What repeats stays: three deaths are three rows.
+Events, utterances, texts on the screen and scene changes become rows of one shape. One happening is one row: a text
+that an event was made from is told by the event's row, an event that only repeats an utterance or a scene change by
+theirs. What repeats stays: three deaths are three rows.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +26,12 @@ if TYPE_CHECKING:
 EVENT, SPEECH, TEXT, SCENE = SOURCES = ("event", "speech", "text", "scene")
 SCENE_KIND = "scene_change"
 SCENE_TEXT = "The scene changes."
-WHOLE_FRAME = "frame"
+MIRRORED = frozenset({SPEECH, SCENE_KIND})  # kinds of events that repeat one observation
 NUMBER = "number"
 MADE_BY_ENCODER = ("vector", "model")
 COLUMNS = tuple(name for name in TIMELINE_INDEX.names if name not in MADE_BY_ENCODER)
 SCHEMA = pa.schema([TIMELINE_INDEX.field(name) for name in COLUMNS])
-SCENE_NS = 1  # a scene changes between two frames: it has no length of its own
-HALF = 0.5
+SCENE_NS = 100_000_000  # long enough to hold the frame that shows it
 SAME_WORDS = 85.0  # of 100: a letter misread in ten does not make it another text
 
 Record = dict[str, Any]
@@ -91,15 +89,14 @@ def make(*, video_id: str, events: pa.Table, ocr: pa.Table, speech: pa.Table, fr
     Tables as in `schemas`; `frames` may lack the images. Rows that are not `ok`, blank texts and the HUD's numbers,
     which the events tell as changes, are left out. Raises ValueError where two rows would have one id.
     """
-    happened, said = events.to_pylist(), _ok(speech)
-    read = [row for row in _ok(ocr) if row["category"] != NUMBER]
+    happened, said = events.to_pylist(), [row for row in _ok(speech) if row["text"].strip()]
+    read = [row for row in _ok(ocr) if row["category"] != NUMBER and row["text"].strip()]
     seen = _ok(frames.select(["frame_id", "pts_ns", "is_scene_change", "status"]))
-    told = _told_by_events(happened)
     rows = [
-        *_event_rows(happened, {row["ocr_id"]: row["text"] for row in read}),
-        *_speech_rows(said, told),
-        *_text_rows(_outside_hud(read, _ok(ocr)), told),
-        *_scene_rows(seen, told),
+        *_event_rows(happened, read, own={row["speech_id"] for row in said} | {row["frame_id"] for row in seen}),
+        *(_row(row, row["speech_id"], SPEECH, SPEECH, row["text"]) for row in said),
+        *_text_rows(read, happened),
+        *_scene_rows(seen),
     ]
     nearest = _nearest_frame(seen)
     for row in rows:
@@ -127,17 +124,12 @@ def _ok(table: pa.Table) -> list[Record]:
     return [row for row in table.to_pylist() if row["status"] == STATUS_OK]
 
 
-def _told_by_events(events: Iterable[Record]) -> Mapping[str, list[Record]]:
-    """The events that cite an observation, by the observation's id."""
-    told = defaultdict(list)
+def _event_rows(events: Iterable[Record], read: Iterable[Record], own: set[str]) -> Iterator[Record]:
+    """Events, without those that only repeat an observation with a row of its `own`: an utterance, a scene change."""
+    texts = {row["ocr_id"]: row["text"] for row in read}
     for event in events:
-        for cited in event["evidence"]:
-            told[cited].append(event)
-    return told
-
-
-def _event_rows(events: Iterable[Record], texts: Mapping[str, str]) -> Iterator[Record]:
-    for event in events:
+        if event["kind"] in MIRRORED and own.issuperset(event["evidence"]):
+            continue
         shown = [texts[cited] for cited in event["evidence"] if cited in texts]
         yield _row(event, event["event_id"], EVENT, event["kind"], _with_quotes(event["text"], shown))
 
@@ -158,27 +150,18 @@ def _says(text: str, words: str) -> bool:
     return likeness(words, text) >= SAME_WORDS
 
 
-def _speech_rows(speech: Iterable[Record], told: Mapping[str, list[Record]]) -> Iterator[Record]:
-    """Utterances, without those that an event repeats word for word."""
-    for row in speech:
-        is_told = any(_says(event["text"], row["text"]) for event in told.get(row["speech_id"], ()))
-        if row["text"].strip() and not is_told:
-            yield _row(row, row["speech_id"], SPEECH, SPEECH, row["text"])
-
-
-def _text_rows(texts: Iterable[Record], told: Mapping[str, list[Record]]) -> Iterator[Record]:
-    for row in texts:
-        if row["text"].strip() and row["ocr_id"] not in told:
+def _text_rows(read: Iterable[Record], events: Iterable[Record]) -> Iterator[Record]:
+    """Texts on the screen, without those that an event was made from."""
+    told = {cited for event in events for cited in event["evidence"]}
+    for row in read:
+        if row["ocr_id"] not in told:
             yield _row(row, row["ocr_id"], TEXT, row["category"], row["text"])
 
 
-def _scene_rows(frames: Iterable[Record], told: Mapping[str, list[Record]]) -> Iterator[Record]:
-    """Scene changes that no event of that kind tells: a frame may be the evidence of other events as well."""
+def _scene_rows(frames: Iterable[Record]) -> Iterator[Record]:
     for frame in frames:
-        is_told = any(event["kind"] in (SCENE_KIND, SCENE) for event in told.get(frame["frame_id"], ()))
-        if frame["is_scene_change"] and not is_told:
-            start_ns = frame["pts_ns"]
-            span = {"start_ns": start_ns, "end_ns": start_ns + SCENE_NS, "confidence": 1.0}
+        if frame["is_scene_change"]:
+            span = {"start_ns": frame["pts_ns"], "end_ns": frame["pts_ns"] + SCENE_NS, "confidence": 1.0}
             yield _row(span, frame["frame_id"], SCENE, SCENE_KIND, SCENE_TEXT)
 
 
@@ -195,40 +178,6 @@ def _row(of: Record, name: str, source: str, kind: str, text: str) -> Record:
         "confidence": of["confidence"],
         "evidence": of.get("evidence", [name]),
     }
-
-
-def _outside_hud(texts: Sequence[Record], readings: Iterable[Record]) -> list[Record]:
-    """`texts` without those that the whole-frame reading found where a HUD region was read at the same time.
-
-    The same pixels were read twice then. Place decides: at least half of the text's box lies in the region. So does
-    time: the two spans share at least half of the shorter one.
-    """
-    hud = [row for row in readings if row["region"] != WHOLE_FRAME]
-    return [
-        text
-        for text in texts
-        if text["region"] != WHOLE_FRAME
-        or not any(_shared_time(text, row) >= HALF and _inside(text, row) >= HALF for row in hud)
-    ]
-
-
-def _shared_time(a: Record, b: Record) -> float:
-    shared = min(a["end_ns"], b["end_ns"]) - max(a["start_ns"], b["start_ns"])
-    return shared / min(a["end_ns"] - a["start_ns"], b["end_ns"] - b["start_ns"])
-
-
-def _inside(text: Record, region: Record) -> float:
-    """The share of the text's box that lies in the region's; both scaled to one frame."""
-    ax0, ay0, ax1, ay1 = _scaled(text)
-    bx0, by0, bx1, by1 = _scaled(region)
-    width, height = min(ax1, bx1) - max(ax0, bx0), min(ay1, by1) - max(ay0, by0)
-    area = (ax1 - ax0) * (ay1 - ay0)
-    return max(0.0, width) * max(0.0, height) / area if area > 0 else 0.0
-
-
-def _scaled(row: Record) -> tuple[float, float, float, float]:
-    x0, y0, x1, y1 = row["box"]
-    return x0 / row["width"], y0 / row["height"], x1 / row["width"], y1 / row["height"]
 
 
 def _nearest_frame(frames: Sequence[Record]) -> Callable[[int], str]:

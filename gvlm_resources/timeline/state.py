@@ -77,13 +77,12 @@ def number_of(text: str) -> float | None:
 def judged(readings: Sequence[Reading], rule: VariableRule) -> list[Reading]:
     """The readings in the order of time, each with the reason for which it is rejected, if any."""
     ordered = [_within_rule(reading, rule) for reading in _without_overlap(readings)]
-    passes = (_flicker, _lost_digits)
-    for find in passes:
+    for find in (_flicker, _lost_digits):
         good = [index for index, reading in enumerate(ordered) if not reading.reason]
         for place in range(1, len(good) - 1):
             before, at, after = (ordered[good[place + step]] for step in (-1, 0, 1))
             if not before.reason:  # it may have been rejected in this very pass
-                ordered[good[place]] = replace(at, reason=find(before, at, after))
+                ordered[good[place]] = replace(at, reason=find(before, at, after, rule))
     return ordered
 
 
@@ -128,17 +127,19 @@ def _within_rule(reading: Reading, rule: VariableRule) -> Reading:
     return reading
 
 
-def _flicker(before: Reading, at: Reading, after: Reading) -> str:
+def _flicker(before: Reading, at: Reading, after: Reading, rule: VariableRule) -> str:
     lasted = after.start_ns - at.start_ns
     if before.value == after.value != at.value and lasted <= FLICKER_NS:
         return f"{before.value:g} was back after {lasted // 1_000_000} ms"
     return ""
 
 
-def _lost_digits(before: Reading, at: Reading, after: Reading) -> str:
+def _lost_digits(before: Reading, at: Reading, after: Reading, rule: VariableRule) -> str:
     """100 -> 10 -> 100: the same number with digits lost or added, and then as before."""
     if before.value != after.value or at.value == before.value or after.start_ns - at.start_ns > DIGIT_NS:
         return ""
+    if at.value == 0 and rule.on_zero:
+        return ""  # 100 -> 0 -> 100 is also how a life ends and the next begins
     short, long = sorted((f"{at.value:.0f}", f"{before.value:.0f}"), key=len)
     return f"{before.value:g} with a digit lost or added" if len(short) < len(long) and _is_part(short, long) else ""
 

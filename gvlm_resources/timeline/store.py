@@ -15,7 +15,7 @@ import random
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -44,6 +44,7 @@ LOCK = f"{TABLE}.lock"
 KEY = "row_id"
 MERGED_ON = [KEY]
 SHOWN = [*COLUMNS, "model"]
+RANKED = [KEY, "start_ns"]
 METRIC = "dot"  # vectors have unit length: 1 - dot is the cosine distance, without two roots a row
 
 # No index on times: a range of time over a whole library selects most of it, which took 40 ms of CPU at a million rows
@@ -58,10 +59,10 @@ INDEXES = {
 }
 VECTOR_INDEX = "vector_trained_on_"  # + the number of rows it was trained on
 RETRAIN_FACTOR = 4
-# Measured at a million rows (benchmarks/index.py): 4 bits a dimension find in 9 ms what 1 bit finds in 15 ms, for 0.2 GB.
+# Measured at a million rows (docs/index.md): with 4 bits a dimension 100 candidates hold what takes 200 with 1 bit.
 VECTOR_BITS = 4
 PROBES = 20
-CANDIDATES = 200  # compared exactly, however few rows are asked for: repeats of one sentence crowd out a shorter list
+CANDIDATES = 100  # compared exactly, however few rows are asked for: repeats of one sentence crowd out a shorter list
 
 LOCK_TIMEOUT_S = 900.0
 ATTEMPTS = 8
@@ -144,23 +145,28 @@ class TimelineStore:
         """The rows of the highest cosine with a unit `vector` (384,), best first.
 
         Within one video every row is compared: an index under a narrow filter would lose most of them. Elsewhere the
-        vector index, if there is one, gives `CANDIDATES` rows or twice as many as asked for, which are compared exactly.
+        vector index, if there is one, gives `CANDIDATES` rows or twice as many as asked for, to be compared exactly.
         """
         query = self._table().search(vector, vector_column_name="vector").distance_type(METRIC)
         if scope.video_id:
             query = query.bypass_vector_index()
         else:
             query = query.nprobes(PROBES).refine_factor(max(2, -(-CANDIDATES // limit)))
-        query = _within(query, scope).select([*SHOWN, "_distance"]).limit(limit)
-        found = self._read(query.to_arrow)
-        return self._scored(found, [1.0 - distance for distance in found.column("_distance").to_pylist()])
+        found = self._read(_within(query, scope).select([*RANKED, "_distance"]).limit(limit).to_arrow)
+        return _scored(found, [1.0 - distance for distance in found.column("_distance").to_pylist()])
 
     def matching(self, words: str, scope: Scope, limit: int) -> list[Scored]:
         """The rows that hold any of the words, by BM25 score, best first. Quotes and operators are no syntax here."""
         query = self._table().search(MatchQuery(words, "text"), query_type="fts")
-        query = _within(query, scope).select([*SHOWN, "_score"]).limit(limit)
-        found = self._read(query.to_arrow)
-        return self._scored(found, found.column("_score").to_pylist())
+        found = self._read(_within(query, scope).select([*RANKED, "_score"]).limit(limit).to_arrow)
+        return _scored(found, found.column("_score").to_pylist())
+
+    def named(self, row_ids: Sequence[str]) -> list[TimelineRow]:
+        """The rows of these ids, in no order, without those that are not there."""
+        if not row_ids:
+            return []
+        query = self._table().search().where(_any_of(KEY, row_ids)).select(SHOWN)
+        return self._records(self._read(query.to_arrow))
 
     def rows(self, scope: Scope) -> list[TimelineRow]:
         """Every row of the scope, in no order."""
@@ -290,9 +296,6 @@ class TimelineStore:
     def _records(self, found: pa.Table) -> list[TimelineRow]:
         return self._read(lambda: records(found))
 
-    def _scored(self, found: pa.Table, scores: Iterable[float]) -> list[Scored]:
-        return [Scored(row, score) for row, score in zip(self._records(found), scores, strict=True)]
-
     def _missing(self) -> LakeError:
         return LakeError(f"{self.folder / FOLDER} is not there: no timeline is built", remedy="run `gvlm build`")
 
@@ -361,6 +364,11 @@ def _filter(scope: Scope) -> Expr | None:
 
 def _any_of(column: str, names: Iterable[str]) -> Expr:
     return col(column).isin([lit(name) for name in sorted(names)])
+
+
+def _scored(found: pa.Table, scores: Sequence[float]) -> list[Scored]:
+    columns = (found.column(name).to_pylist() for name in RANKED)
+    return [Scored(*values) for values in zip(*columns, scores, strict=True)]
 
 
 def _checked(video_id: str, rows: pa.Table) -> pa.Table:

@@ -1,7 +1,7 @@
 """Which decoded pictures can be trusted when some packets of a segment were damaged (pure).
 
-A decoder conceals what it cannot read, and every later picture that refers to the concealed one is wrong without a word.
-So a picture counts only if nothing that it can depend on was damaged: every picture decoded before it in its segment.
+A decoder conceals what it cannot read, and every later picture that refers to the concealed one is silently wrong. So
+a picture counts only if nothing that it can depend on was damaged: every picture decoded before it in its segment.
 Pictures come out in another order than they go in, so each waits until the fate of all packets before it is known;
 that is at most the codec's reordering depth.
 """
@@ -52,7 +52,7 @@ class Ledger(Generic[T]):
         self._expected.extend(frames)
 
     def sent(self, position: int, *, frame: int | None, vital: bool) -> None:
-        """A packet goes into the decoder: one whose picture is the wanted `frame`, or that others depend on (`vital`)."""
+        """A packet goes into the decoder. Its picture is the wanted `frame`, if any; `vital`: others depend on it."""
         entry = _Sent(position, frame, vital)
         self._open.append(entry)
         self._by_position[position] = entry

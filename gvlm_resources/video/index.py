@@ -127,7 +127,7 @@ class _Columns:
         self.pts.append(NO_PTS if packet.pts is None else packet.pts)
         self.dts.append(NO_PTS if packet.dts is None else packet.dts)
         self.duration.append(packet.duration or 0)
-        self.starts.append(traits.starts)
+        self.starts.append(traits.starts or (packet.is_keyframe and not any(self.starts)))  # the first has to do
         self.disposable.append(traits.disposable)
         self.layer.append(traits.layer)
         self.shown.append(not (packet.is_discard or traits.hidden))
@@ -150,12 +150,13 @@ def scan(path: Path) -> Scan:
         for packet in packets_of(container):
             _tally(tallies[packet.stream_index], packet, origin_ns)
             if packet.stream_index == stream.index:
-                key = packet.is_keyframe or not columns.pts and packet.size > 0
-                columns.add(packet, traits_of(memoryview(packet), key))
+                columns.add(packet, traits_of(memoryview(packet), packet.is_keyframe))
         reorders = stream.codec_context.reorder_depth > 0
         index = _index(columns, stream.time_base, origin_ns, name=path.name)
         if "avi" in container.format.name.split(",") and reorders:
-            raise SourceError("unsupported", f"{path.name} is an AVI with B-frames, which have no times there", remedy=REMEDY_REMUX)
+            raise SourceError(
+                "unsupported", f"{path.name} is an AVI with B-frames, which have no times there", remedy=REMEDY_REMUX
+            )
         return Scan(
             packets=index,
             codec=stream.codec_context.name,
@@ -211,7 +212,7 @@ def _declared_end_ns(container: InputContainer) -> int | None:
 
 
 def _missing_packets(container: InputContainer, tallies: dict[int, StreamTally]) -> int:
-    """How many packets an MP4's sample tables list that are not there. 0 for other containers, which have no such table."""
+    """How many packets an MP4's sample tables list that are not there; 0 for containers without such tables."""
     if "mp4" not in container.format.name.split(","):
         return 0
     return sum(

@@ -100,17 +100,18 @@ class DuplicateFinder:
 
     def __init__(self, within_bits: int) -> None:
         self._within_bits = within_bits
-        self._recent: deque[tuple[str, Look] | None] = deque(maxlen=LOOK_BACK)
+        self._recent: deque[tuple[str, int, float] | None] = deque(maxlen=LOOK_BACK)
 
     def original_of(self, frame_id: str, look: Look) -> str | None:
         """The latest original that `look` nearly repeats, or None; then it is one itself."""
         for kept in reversed(self._recent):
-            if kept is not None and self._alike(kept[1], look):
+            if kept is not None and self._alike(kept, look):
                 self._recent.append(None)
                 return kept[0]
-        self._recent.append((frame_id, look))
+        self._recent.append((frame_id, look.phash, look.brightness))
         return None
 
-    def _alike(self, one: Look, other: Look) -> bool:
-        close = abs(one.brightness - other.brightness) <= SAME_BRIGHTNESS
-        return close and hamming(one.phash, other.phash) <= self._within_bits
+    def _alike(self, kept: tuple[str, int, float], look: Look) -> bool:
+        _, bits, brightness = kept
+        close = abs(brightness - look.brightness) <= SAME_BRIGHTNESS
+        return close and hamming(bits, look.phash) <= self._within_bits

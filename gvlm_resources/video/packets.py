@@ -66,7 +66,11 @@ class PacketIndex:
     @cached_property
     def leading(self) -> NDArray[np.bool_]:
         """Packets after a key frame in the file and before it on the screen: an open group's first pictures."""
-        key_pts = np.where(self.gop >= 0, self.pts[self.keys[np.maximum(self.gop, 0)]], NO_PTS) if len(self.keys) else self.pts
+        key_pts = (
+            np.where(self.gop >= 0, self.pts[self.keys[np.maximum(self.gop, 0)]], NO_PTS)
+            if len(self.keys)
+            else self.pts
+        )
         return (self.pts != NO_PTS) & (self.pts < key_pts)
 
     @cached_property

@@ -71,15 +71,19 @@ class ClipWindow:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Wanted frames between two key frames, and the packets `[start, stop)` and `[start, tail)` that give them.
+    """Wanted frames between two key frames, and the packets that give them.
 
-    From `[start, stop)`, the segment's own group, those that `Plan.own` marks are decoded. Where `tail` is not `stop`,
-    frames that lead the next key frame are wanted too: then those of `[stop, tail)` that `Plan.lead` marks follow.
+    The wanted ones are among the frames `[first_frame, stop_frame)`; no other segment has a frame of those. Of the
+    packets `[start, stop)`, the segment's own group, those that `Plan.own` marks are decoded. Where `tail` is not
+    `stop`, frames that lead the next key frame are wanted too: then follow those of `[stop, tail)` that `Plan.lead`
+    marks. `packets` counts both.
     """
 
     start: int
     stop: int
     tail: int
+    first_frame: int
+    stop_frame: int
     packets: int
 
 
@@ -183,14 +187,14 @@ def plan(index: PacketIndex, wants: Wants) -> Plan:
     roles = np.zeros(len(index.frame_packets), np.uint8)
     windows: tuple[ClipWindow, ...] = ()
     if wants.frames_hz is not None:
-        roles[scene_candidates(index)] |= Role.SCENE
-        roles[frames_at_rate(index, wants.frames_hz)] |= Role.RATE
+        roles[scene_candidates(index)] |= np.uint8(Role.SCENE)
+        roles[frames_at_rate(index, wants.frames_hz)] |= np.uint8(Role.RATE)
     if wants.clips is not None:
         windows = clip_windows(index, wants.clips)
         for window in windows:
-            roles[window.frames] |= Role.CLIP
+            roles[window.frames] |= np.uint8(Role.CLIP)
     if wants.hud_hz is not None:
-        roles[frames_for_hud(index, wants.hud_hz)] |= Role.HUD
+        roles[frames_for_hud(index, wants.hud_hz)] |= np.uint8(Role.HUD)
     segments, own, lead = _decoding(index, roles)
     return Plan(index, roles, windows, segments, own, lead)
 
@@ -205,6 +209,7 @@ def _decoding(
     own, lead = np.zeros(len(index), np.bool_), np.zeros(len(index), np.bool_)
     edges = [*index.keys.tolist(), len(index)]
     segments = []
+    of_frame = index.segment[index.frame_packets]
     for number in np.unique(index.segment[wanted]).tolist():
         start, stop = edges[number], edges[number + 1]
         following = edges[number + 2] if number + 2 < len(edges) else stop
@@ -217,5 +222,6 @@ def _decoding(
             tail = stop = start + int(np.flatnonzero((wanted & ~leads)[start:stop])[-1]) + 1
         own[start:stop] = useful[start:stop] & ~leads[start:stop]
         count = int(own[start:stop].sum() + lead[stop:tail].sum())
-        segments.append(Segment(start, stop, tail, count))
+        first_frame, stop_frame = np.searchsorted(of_frame, [number, number + 1]).tolist()
+        segments.append(Segment(start, stop, tail, first_frame, stop_frame, count))
     return tuple(segments), own, lead

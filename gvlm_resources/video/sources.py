@@ -177,17 +177,15 @@ def _why_not(entry: Path, root: Path) -> str | None:
         return "hidden"
     if entry.is_symlink() and not entry.resolve().is_relative_to(root):
         return "a link out of the folder"
+    if not entry.exists():
+        return "there is no file behind this link"
     if entry.is_dir():
         return "a linked folder" if entry.is_symlink() else "a folder: look into it with `recursive`"
     if ".truth" in entry.suffixes[:-1]:
         return "ground truth beside a recording"
     if entry.suffix.lower() not in VIDEO_SUFFIXES:
         return f"not a video file by its suffix {entry.suffix!r}"
-    try:
-        check_file(entry)
-    except SourceError as error:
-        return error.cause
-    return None
+    return None  # an empty or broken video is taken too: adding it says what is wrong, and quarantines it
 
 
 def _of_manifest(path: Path, *, game: str | None, licence: str | None) -> Expansion:

@@ -31,9 +31,15 @@ GAME = Game(
             on_revival="respawn",
             gained_by="pickup",
         ),
-        VariableRule(name="armor", region="armor", maximum=200, on_increase="armor", on_decrease="damage", gained_by="pickup"),
-        VariableRule(name="bullets", region="bullets", maximum=200, on_decrease="shot", gained_by="pickup", used_by="pistol"),
-        VariableRule(name="shells", region="shells", maximum=50, on_decrease="shot", gained_by="pickup", used_by="shotgun"),
+        VariableRule(
+            name="armor", region="armor", maximum=200, on_increase="armor", on_decrease="damage", gained_by="pickup"
+        ),
+        VariableRule(
+            name="bullets", region="bullets", maximum=200, on_decrease="shot", gained_by="pickup", used_by="pistol"
+        ),
+        VariableRule(
+            name="shells", region="shells", maximum=50, on_decrease="shot", gained_by="pickup", used_by="shotgun"
+        ),
         VariableRule(
             name="ammo", region="ammo", maximum=200, shows_one_of=("bullets", "shells"), on_switch="weapon_change"
         ),
@@ -49,7 +55,7 @@ GAME = Game(
         MessageRule(pattern="secret", kind="secret"),
     ),
     feed=FeedRule(shown_s=3.0),
-)  # fmt: skip
+)
 
 
 def at(seconds: float) -> int:
@@ -120,7 +126,7 @@ def frames(*rows: tuple[float, str]) -> pa.Table:
     return pa.Table.from_pylist(
         [
             {
-                **{name: 0 for name in ("source_pts", "phash", "sharpness", "brightness", "motion")},
+                **dict.fromkeys(("source_pts", "phash", "sharpness", "brightness", "motion"), 0),
                 "video_id": "v-1",
                 "frame_id": f"f{at(time_s) // 1000:012d}",
                 "pts_ns": at(time_s),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,7 +122,7 @@ def test_accepted_spans_never_overlap_and_every_reading_is_accounted_for(drawn: 
     rows = [reading("health", text, start / 10, (start + length) / 10) for start, length, text in drawn]
     table = state.series(ocr(*rows), GAME, video_id="v-1").to_pylist()
     kept = [row for row in table if row["status"] == "ok"]
-    assert all(a["end_ns"] <= b["start_ns"] for a, b in zip(kept, kept[1:], strict=False))
+    assert all(a["end_ns"] <= b["start_ns"] for a, b in pairwise(kept))
     assert all(row["start_ns"] < row["end_ns"] for row in table)
     assert len({(row["state_id"], row["status"]) for row in kept}) == len(kept)
     cited = {name for row in table for name in row["evidence"]}

@@ -1,0 +1,3 @@
+from gvlm_resources.simulator.cli import main
+
+main()

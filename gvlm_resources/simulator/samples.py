@@ -1,0 +1,27 @@
+"""The sample recordings that ship with the project, and how they are made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gvlm_resources.simulator.catalogue import Level
+from gvlm_resources.simulator.recorder import RecordingPlan, record
+from gvlm_resources.simulator.truth import Truth
+
+# Coarser than the recorder's default: a sample stays under 8 MB, as a recorder at about 1 Mbit/s would write it.
+_SAMPLE_CRF = 27
+
+SAMPLES = (
+    RecordingPlan(
+        "freedoom-fight", Level("freedoom2", "MAP07"), "reckless", seed=3, skill=5, tics=1575, crf=_SAMPLE_CRF
+    ),
+    RecordingPlan("freedoom-quiet", Level("freedoom1", "E1M1"), "idler", seed=1, skill=1, tics=1575, crf=_SAMPLE_CRF),
+    RecordingPlan(
+        "freedoom-exploration", Level("freedoom2", "MAP02"), "explorer", seed=1, skill=3, tics=1575, crf=_SAMPLE_CRF
+    ),
+)
+
+
+def make_samples(folder: Path) -> list[Truth]:
+    """Record every sample into `folder`, their truth into `folder/truth`, where no importer of videos looks."""
+    return [record(plan, folder, truth_folder=folder / "truth") for plan in SAMPLES]

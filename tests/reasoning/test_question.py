@@ -1,0 +1,350 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gvlm_resources.errors import QuestionError
+from gvlm_resources.reasoning.question import Ask, EventQuery, Question, Threshold, parse
+from gvlm_resources.timebase import NS_PER_S
+
+S = NS_PER_S
+
+
+def ask(text: str, duration_s: int = 300) -> Question:
+    return parse(text, duration_ns=duration_s * S, moment_window_s=30)
+
+
+COUNT, WHEN, WHY, LIST, YES_NO = Ask.COUNT, Ask.WHEN, Ask.WHY, Ask.LIST, Ask.YES_NO
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "kinds", "subject", "which"),
+    [
+        # how many
+        ("how many times did I die", COUNT, ("death",), (), None),
+        ("How many times have I died?", COUNT, ("death",), (), None),
+        ("how often did he die", COUNT, ("death",), (), None),
+        ("how many deaths were there in total?", COUNT, ("death",), (), None),
+        ("number of pickups", COUNT, ("pickup",), (), None),
+        ("number of pick-ups", COUNT, ("pickup",), (), None),
+        ("count my deaths", COUNT, ("death",), (), None),
+        ("How many lives did I lose?", COUNT, ("death",), (), None),
+        ("how many times was the player killed", COUNT, ("death",), (), None),
+        ("how many times did I get hit", COUNT, ("damage",), (), None),
+        ("how often was I hurt", COUNT, ("damage",), (), None),
+        ("how many hits did I take", COUNT, ("damage",), (), None),
+        ("how many shots did I fire", COUNT, ("shot",), (), None),
+        ("how many times did I shoot", COUNT, ("shot",), (), None),
+        ("how many items did you collect", COUNT, ("pickup",), (), None),
+        ("how many rockets did I pick up", COUNT, ("pickup",), ("rocket",), None),
+        ("how many times did I respawn", COUNT, ("respawn",), (), None),
+        ("how many enemies did I kill", COUNT, ("kill",), (), None),
+        ("how many messages were shown", COUNT, ("message",), (), None),
+        ("How many deaths and pickups were there?", COUNT, ("death", "pickup"), (), None),
+        ("how many times did I die to imps", COUNT, ("death",), ("imp",), None),
+        ("how many zombies are there", COUNT, (), ("zomby",), None),
+        # when
+        ("when did I first die?", WHEN, ("death",), (), 1),
+        ("when did I last pick up ammo", WHEN, ("pickup",), ("ammo",), -1),
+        ("when did I die for the second time", WHEN, ("death",), (), 2),
+        ("when was my third death?", WHEN, ("death",), (), 3),
+        ("when was the 2nd death", WHEN, ("death",), (), 2),
+        ("when was my second to last death", WHEN, ("death",), (), -2),
+        ("At what time did I find the medikit?", WHEN, ("pickup",), ("medikit",), None),
+        ("at which moments was I hurt", WHEN, ("damage",), (), None),
+        ("When exactly did the player die", WHEN, ("death",), (), None),
+        # why
+        ("why did I die", WHY, ("death",), (), None),
+        ("how come I died?", WHY, ("death",), (), None),
+        ("What killed me?", WHY, ("death",), (), None),
+        ("who killed me the last time", WHY, ("death",), (), -1),
+        ("how did I die the second time?", WHY, ("death",), (), 2),
+        ("what led to my second death?", WHY, ("death",), (), 2),
+        ("Explain my death", WHY, ("death",), (), None),
+        ("which enemy killed me", WHY, ("death",), (), None),
+        ("why was I hurt", WHY, ("damage",), (), None),
+        ("why did I switch weapons", WHY, ("weapon_change",), (), None),
+        # list
+        ("list all pickups", LIST, ("pickup",), (), None),
+        ("show me every death", LIST, ("death",), (), None),
+        ("which weapons did I pick up", LIST, ("pickup",), ("weapon",), None),
+        ("what did I pick up", LIST, ("pickup",), (), None),
+        ("what did I find", LIST, ("pickup",), (), None),
+        ("my deaths", LIST, ("death",), (), None),
+        ("what messages were shown", LIST, ("message",), (), None),
+        ("what was said", LIST, ("speech",), (), None),
+        ("what did the HUD say", LIST, ("message",), (), None),
+        ("which was the first item I picked up?", LIST, ("pickup",), (), 1),
+        # yes or no
+        ("did I die?", YES_NO, ("death",), (), None),
+        ("did he pick up the chainsaw", YES_NO, ("pickup",), ("chainsaw",), None),
+        ("pick the shotgun up: did I?", LIST, ("pickup",), ("shotgun",), None),
+        ("was I ever shot?", YES_NO, ("damage",), (), None),
+        ("did I ever shoot", YES_NO, ("shot",), (), None),
+        ("has the player ever healed", YES_NO, ("heal",), (), None),
+        ("was there a lava pool?", YES_NO, (), ("lava", "pool"), None),
+        # the rest
+        ("biggest hit", Ask.EXTREME, ("damage",), (), None),
+        ("what was the biggest hit I took?", Ask.EXTREME, ("damage",), (), None),
+        ("what hurt me most", Ask.EXTREME, ("damage",), (), None),
+        ("how much damage did I take in total?", Ask.TOTAL, ("damage",), (), None),
+        ("how much health did I lose", Ask.TOTAL, ("damage",), (), None),
+        ("how much health did I regain", Ask.TOTAL, ("heal",), (), None),
+        ("how much ammo did I use", Ask.TOTAL, ("shot",), (), None),
+        ("how long did I survive", Ask.HOW_LONG, ("death", "respawn"), (), None),
+        ("how long is the video", Ask.HOW_LONG, (), (), None),
+        ("how long did it take me to find the shotgun", Ask.HOW_LONG, ("pickup",), ("shotgun",), None),
+        ("summarize the video", Ask.SUMMARY, (), (), None),
+        ("what is this video about", Ask.SUMMARY, (), (), None),
+        ("what happened?", Ask.SUMMARY, (), (), None),
+        ("lava behind the door", Ask.OPEN, (), ("lava", "behind", "door"), None),
+        ("how long did the fight last", Ask.OPEN, (), ("fight",), None),
+        ("???", Ask.OPEN, (), (), None),
+        ("¿cuántas veces morí?", Ask.OPEN, (), ("cuánta", "vece", "morí"), None),
+    ],
+)
+def test_a_question_is_read_as(text: str, kind: Ask, kinds: tuple, subject: tuple, which: int | None) -> None:
+    question = ask(text)
+    assert question.ask is kind
+    assert question.target == EventQuery(kinds, subject, which)
+
+
+@pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        ("how much health did I have at 0:30", ("health",)),
+        ("how much health at 0:30?", ("health",)),
+        ("what was my armor at 1:10", ("armor",)),
+        ("what was the player's armour at 1:10", ("armor",)),
+        ("health @0:30", ("health",)),
+        ("my hp at 0:30", ("health",)),
+        ("how many bullets did I have left at 1:00", ("ammo",)),
+        ("how much ammo do I have at the end", ("ammo",)),
+        ("When I died, what was my health?", ("health",)),
+        ("how did my health change between 1:00 and 2:00", ("health",)),
+        ("what weapon was I using at 1:00", ("weapon",)),
+        ("which gun did I have at 1:00", ("weapon",)),
+    ],
+)
+def test_a_value_of_the_hud_is_asked_for_at_a_time(text: str, variables: tuple) -> None:
+    question = ask(text)
+    assert question.ask is Ask.STATE
+    assert question.variables == variables
+    assert question.spans or question.anchors
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "variables", "lowest"),
+    [
+        ("lowest health", Ask.EXTREME, ("health",), True),
+        ("what was my highest armor", Ask.EXTREME, ("armor",), False),
+        ("the least ammo I had", Ask.EXTREME, ("ammo",), True),
+        ("when did my health drop below 50", Ask.WHEN, ("health",), False),
+        ("when did my health reach 0", Ask.WHEN, ("health",), False),
+        ("did my health ever drop below 10?", Ask.YES_NO, ("health",), False),
+    ],
+)
+def test_other_questions_about_a_value(text: str, kind: Ask, variables: tuple, lowest: bool) -> None:
+    question = ask(text)
+    assert (question.ask, question.variables, question.wants_lowest) == (kind, variables, lowest)
+    assert question.target.kinds == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "threshold"),
+    [
+        ("did I die more than twice?", Threshold(">", 2, is_count=True)),
+        ("did I die at least 3 times", Threshold(">=", 3, is_count=True)),
+        ("did the player die three times?", Threshold("==", 3, is_count=True)),
+        ("did I die exactly once", Threshold("==", 1, is_count=True)),
+        ("did I take fewer than ten hits", Threshold("<", 10, is_count=True)),
+        ("did I have more than 50 health at 1:00", Threshold(">", 50, is_count=False)),
+        ("was my health below 20 at 1:00", Threshold("<", 20, is_count=False)),
+        ("did I die?", None),
+        ("did we win 3:2", None),
+        ("did I die at 1:30", None),
+    ],
+)
+def test_what_a_question_compares_with(text: str, threshold: Threshold | None) -> None:
+    assert ask(text).threshold == threshold
+
+
+@pytest.mark.parametrize(
+    ("operator", "below", "equal", "above"),
+    [
+        (">", False, False, True),
+        (">=", False, True, True),
+        ("<", True, False, False),
+        ("<=", True, True, False),
+        ("==", False, True, False),
+    ],
+)
+def test_a_threshold_holds_on_its_side(operator: str, below: bool, equal: bool, above: bool) -> None:
+    threshold = Threshold(operator, 2, is_count=True)
+    assert [threshold.holds(1), threshold.holds(2), threshold.holds(3)] == [below, equal, above]
+
+
+def anchors(text: str) -> list[tuple[str, tuple, tuple, int | None, float | None]]:
+    found = ask(text).anchors
+    return [
+        (a.relation.value, a.event.kinds, a.event.subject, a.event.which, a.offset_ns and a.offset_ns / S)
+        for a in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("what happened before I died", [("before", ("death",), (), None, None)]),
+        ("what happened before the second death", [("before", ("death",), (), 2, None)]),
+        ("what happened after my first death?", [("after", ("death",), (), 1, None)]),
+        ("what happened since my last death", [("after", ("death",), (), -1, None)]),
+        ("When I died, what was my health?", [("at", ("death",), (), None, None)]),
+        ("what happened when I picked up the shotgun", [("at", ("pickup",), ("shotgun",), None, None)]),
+        ("After picking up the red keycard, what happened?", [("after", ("pickup",), ("red", "keycard"), None, None)]),
+        ("what happened after the shotgun pickup", [("after", ("pickup",), ("shotgun",), None, None)]),
+        ("how many hits did I take before dying?", [("before", ("death",), (), None, None)]),
+        ("what happened while shooting", [("at", ("shot",), (), None, None)]),
+        ("what happened 10 seconds before I died?", [("before", ("death",), (), None, 10)]),
+        ("what happened in the last 10 seconds before my third death", [("before", ("death",), (), 3, 10)]),
+        ("what happened 5 seconds after the second death", [("after", ("death",), (), 2, 5)]),
+        ("what happened right after I respawned", [("after", ("respawn",), (), None, None)]),
+        (
+            "what happened between my first and second death?",
+            [("after", ("death",), (), 1, None), ("before", ("death",), (), 2, None)],
+        ),
+        (
+            "what did I do from the first death to the respawn",
+            [("after", ("death",), (), 1, None), ("before", ("respawn",), (), None, None)],
+        ),
+        ("what happened the second time I died", [("at", ("death",), (), 2, None)]),
+        ("how many items had I collected when I died", [("before", ("death",), (), None, None)]),
+        ("how many times did I die before I got the shotgun?", [("before", ("pickup",), ("shotgun",), None, None)]),
+        ("between 0:30 and my first death what happened", [("before", ("death",), (), 1, None)]),
+        # no anchors
+        ("when did I die", []),
+        ("when was I hit", []),
+        ("what did I pick up on the way", []),
+        ("why did I die", []),
+        ("was I at full health at 1:00", []),
+        ("after all, how many times did I die", []),
+    ],
+)
+def test_a_time_given_by_an_event_is_an_anchor(text: str, expected: list) -> None:
+    assert anchors(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "kinds"),
+    [
+        ("how many times did I die before I got the shotgun?", Ask.COUNT, ("death",)),
+        ("what happened before the second death?", Ask.WHAT_HAPPENED, ()),
+        ("When I died, what happened?", Ask.WHAT_HAPPENED, ()),
+        ("why did I die after picking up the shotgun?", Ask.WHY, ("death",)),
+        ("did I die after picking up the shotgun?", Ask.YES_NO, ("death",)),
+        ("@1:20", Ask.WHAT_HAPPENED, ()),
+        ("1:20?", Ask.WHAT_HAPPENED, ()),
+        ("tell me about 1:00", Ask.WHAT_HAPPENED, ()),
+        ("did anything happen after 2:00?", Ask.WHAT_HAPPENED, ()),
+        ("what was I doing at 1:05?", Ask.WHAT_HAPPENED, ()),
+        ("deaths between 0:00 and 2:00", Ask.LIST, ("death",)),
+        ("2:20 what did I find", Ask.LIST, ("pickup",)),
+    ],
+)
+def test_an_anchor_or_a_time_is_not_what_is_asked_for(text: str, kind: Ask, kinds: tuple) -> None:
+    question = ask(text)
+    assert (question.ask, question.target.kinds) == (kind, kinds)
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("did I die", True),
+        ("my deaths", True),
+        ("did we die", True),
+        ("did he die", False),
+        ("did you die", False),
+        ("deaths", False),
+    ],
+)
+def test_the_player_is_spoken_to_or_spoken_of(text: str, first: bool) -> None:
+    assert ask(text).first_person is first
+
+
+def test_plain_words_stay_as_what_is_searched() -> None:
+    question = ask("@1:30 what colour is the lava behind the door?")
+    assert question.search_text == "what colour is the lava behind the door"
+    assert question.words == ("colour", "lava", "behind", "door")
+
+
+def test_a_time_outside_the_video_leaves_nowhere_to_look() -> None:
+    assert ask("what happened at 59:00").is_outside
+    assert ask("what happened @99:99").is_outside
+    assert not ask("why did I die @99:99").is_outside
+    assert not ask("what happened at 1:00").is_outside
+
+
+def test_typographic_quotes_dashes_and_invisible_characters_make_no_difference() -> None:
+    plain, typed = ask("what's my health 0:30-0:50"), ask("what’s​ my\thealth 0:30–0:50\n")
+    assert (plain.ask, plain.spans, plain.variables) == (typed.ask, typed.spans, typed.variables)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t", "\x00\x02", "​"])
+def test_an_empty_question_is_refused(text: str) -> None:
+    with pytest.raises(QuestionError, match="no question"):
+        ask(text)
+
+
+def test_a_question_of_more_than_a_thousand_characters_is_refused() -> None:
+    assert ask("a" * 1000).ask is Ask.OPEN
+    with pytest.raises(QuestionError, match="1001 characters"):
+        ask("a" * 1001)
+
+
+def test_an_event_number_of_zero_is_refused() -> None:
+    with pytest.raises(ValueError, match="no event 0"):
+        EventQuery(("death",), (), 0)
+
+
+VOCABULARY = (
+    "how many times did I die died death when why what happened before after between first second last "
+    "2nd and my the a at 1:00 @2:10 99:99 pick picked up shotgun health armor ammo biggest lowest more "
+    "than 50 twice seconds 10 in until while respawning life killed by imp list all summary ? , . or long "
+    "was "
+)
+WORDS = st.sampled_from(VOCABULARY.split())
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(st.text(max_size=80), st.lists(WORDS, min_size=1, max_size=16).map(" ".join)),
+    st.integers(1, 10**14),
+    st.floats(0.001, 3600),
+)
+def test_parsing_never_raises_but_for_an_empty_question_and_stays_in_the_video(
+    text: str, duration_ns: int, window_s: float
+) -> None:
+    try:
+        question = parse(text, duration_ns=duration_ns, moment_window_s=window_s)
+    except QuestionError:
+        return  # nothing but blanks
+    assert all(0 <= span.start_ns < span.end_ns <= duration_ns for span in question.spans)
+    assert question.search_text
+    assert isinstance(question.ask, Ask)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "score was " * 99,
+        "1 minute and " * 75,
+        "a " * 499,
+        "between the " * 80,
+        "before my first and " * 49,
+        "@" * 999,
+        "1:" * 490,
+    ],
+)
+def test_a_hostile_question_is_read_in_linear_time(text: str) -> None:
+    assert ask(text).text
