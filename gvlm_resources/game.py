@@ -97,10 +97,10 @@ class MessageRule(GamePart):
 
 
 class FeedRule(GamePart):
-    """How the HUD's message lines behave: how long a line stays, and where a new one comes up."""
+    """How the HUD's message lines behave: how long a line stays, how many there are before a new one pushes one out."""
 
     shown_s: float = Field(default=4.0, gt=0)
-    newest: Literal["bottom", "top"] = "bottom"
+    lines: int = Field(default=4, ge=1, le=6)
 
 
 SENTENCE_FIELDS = frozenset({"kind", "subject", "label", "amount", "changes", "text"})

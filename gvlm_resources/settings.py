@@ -64,9 +64,14 @@ class ClipSettings(Section):
 
 
 class HudSettings(Section):
-    """How densely the HUD regions of a known game are cut out."""
+    """How densely the HUD regions of a known game are cut out.
+
+    `rate_hz` is for regions with a number. A message's region lies over the moving picture, so that every crop of it is
+    another one: `message_rate_hz` keeps the lake small.
+    """
 
     rate_hz: float = Field(default=35.0, gt=0, le=120)
+    message_rate_hz: float = Field(default=10.0, gt=0, le=120)
     changed_level: float = Field(default=6.0, gt=0)
 
 

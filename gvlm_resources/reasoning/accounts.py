@@ -17,9 +17,11 @@ from gvlm_resources.reasoning.phrases import Voice, listed
 from gvlm_resources.reasoning.protocol import Evidence, Row, Scope
 from gvlm_resources.reasoning.question import AnchorRelation, Ask, Question
 from gvlm_resources.reasoning.retrieve import describe_spans, row_words
-from gvlm_resources.timebase import format_clock
+from gvlm_resources.timebase import NS_PER_S, Span, format_clock
 
 SHOWN = 12
+MAX_STRETCHES = 4  # told one by one; more are told together
+RUN_GAP_NS = 2 * NS_PER_S  # shots closer than this are one burst
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,12 @@ class Telling:
         return describe_spans(self.scope)
 
 
-def by_kind(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """Rows by kind, kinds in the order in which a summary speaks of them."""
+def by_kind(rows: Sequence[Row], asked: tuple[str, ...] = ()) -> dict[str, list[Row]]:
+    """Rows by kind: by the one `asked` for that they tell of, else by their own; in the order of a summary."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        groups.setdefault(row.kind or row.source, []).append(row)
+        told = next((kind for kind in asked if row.tells(kind)), row.kind or row.source)
+        groups.setdefault(told, []).append(row)
     order = {kind: place for place, kind in enumerate(phrases.KIND_ORDER)}
     return dict(sorted(groups.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
 
@@ -70,10 +73,10 @@ def by_kind(rows: Sequence[Row]) -> dict[str, list[Row]]:
 def count(telling: Telling) -> Passage:
     """How often, with each time."""
     parts = []
-    for kind, rows in by_kind(telling.evidence.rows).items():
+    for kind, rows in by_kind(telling.evidence.rows, telling.question.target.kinds).items():
         parts.append(phrases.sentence(_told(telling, kind, rows)))
     for kind in telling.question.target.kinds:
-        if not any(row.is_kind(_alike(kind)) for row in telling.evidence.rows):
+        if not any(row.tells(kind) for row in telling.evidence.rows):
             parts.append(phrases.sentence(f"the timeline records {phrases.counted(0, kind)}{_there(telling)}"))
     return Passage(" ".join([*parts, *_beside(telling)]), supported=True)
 
@@ -83,10 +86,6 @@ def _beside(telling: Telling) -> list[str]:
     if not telling.evidence.context or not telling.question.target.subject or telling.question.ask is Ask.WHY:
         return []
     return [phrases.sentence(f"the screen said {_quotes(telling, telling.evidence.context)}")]
-
-
-def _alike(kind: str) -> tuple[str, ...]:
-    return ("message", "text") if kind == "message" else (kind,)
 
 
 def _there(telling: Telling) -> str:
@@ -152,7 +151,7 @@ def _items(telling: Telling, rows: Sequence[Row]) -> str:
 
 
 def _quotes(telling: Telling, rows: Sequence[Row]) -> str:
-    shown = [f"{phrases.quote(row.text)} {telling.cites.row(row)}" for row in rows]
+    shown = [f"{phrases.quote(phrases.words_of(row))} {telling.cites.row(row)}" for row in rows]
     if len(shown) <= SHOWN:
         return listed(shown)
     return f"{', '.join(shown[: SHOWN - 1])} and {len(shown) - SHOWN + 1} more, the last {telling.cites.row(rows[-1])}"
@@ -161,7 +160,7 @@ def _quotes(telling: Telling, rows: Sequence[Row]) -> str:
 def total(telling: Telling) -> Passage:
     """The sum of the amounts, from the rows that have one."""
     parts = []
-    for kind, rows in by_kind(telling.evidence.rows).items():
+    for kind, rows in by_kind(telling.evidence.rows, telling.question.target.kinds).items():
         words = phrases.words_for(kind)
         valued = [row for row in rows if row.value is not None]
         if not words.unit or not valued:
@@ -190,7 +189,7 @@ def when(telling: Telling) -> Passage:
     """At which moments; of a single one also what the timeline says there."""
     which = telling.question.target.which
     parts = []
-    for kind, rows in by_kind(telling.evidence.rows).items():
+    for kind, rows in by_kind(telling.evidence.rows, telling.question.target.kinds).items():
         past = phrases.words_for(kind).past
         place = f" for the {phrases.ordinal(which)} time" if which else ""
         if kind == "pickup" and which:
@@ -206,7 +205,7 @@ def when(telling: Telling) -> Passage:
         else:
             parts.append(phrases.sentence(f"{phrases.counted(len(rows), kind)}: {_quotes(telling, rows)}"))
         if len(rows) == 1 and (past or kind == "pickup"):
-            parts.append(f"The timeline reads: {phrases.quote(rows[0].text)}")
+            parts.append(phrases.reads(rows[0]))
     return Passage(" ".join([*parts, *_beside(telling)]), supported=True)
 
 
@@ -223,7 +222,7 @@ def extreme(telling: Telling) -> Passage:
     pick = min if telling.question.wants_lowest else max
     best = abs(pick(valued, key=lambda row: abs(row.value or 0)).value or 0)
     chosen = [row for row in valued if abs(row.value or 0) == best]
-    kind = chosen[0].kind
+    kind = next(iter(by_kind(chosen, telling.question.target.kinds)))
     words = phrases.words_for(kind)
     size = "smallest" if telling.question.wants_lowest else "biggest"
     worth = phrases.units(best, words.unit) if words.unit else phrases.amount(best)
@@ -231,7 +230,7 @@ def extreme(telling: Telling) -> Passage:
     text = f"the {size} of {of} was {worth}, at {listed(telling.cites.each(chosen))}"
     if len(valued) == 1:
         text = f"the only {words.one}{_there(telling)} was {worth}, at {telling.cites.row(chosen[0])}"
-    said = f" The timeline reads: {phrases.quote(chosen[0].text)}" if len(chosen) == 1 else ""
+    said = f" {phrases.reads(chosen[0])}" if len(chosen) == 1 else ""
     return Passage(phrases.sentence(text) + said, supported=True)
 
 
@@ -265,55 +264,73 @@ def moment(telling: Telling) -> Passage:
     """What stands in each stretch asked about: one sentence for all of it, then the lines nearest to the moment."""
     rows = _without_echoes(telling.evidence.rows)
     spans = telling.scope.spans
-    if len(spans) < 2 or len(spans) > 4:
-        where = f"{telling.where or 'in the whole video'}"
-        return Passage(_stretch(telling, rows, where, telling.scope.points_ns, SHOWN), supported=True)
+    if len(spans) < 2 or len(spans) > MAX_STRETCHES:
+        where = telling.where or "in the whole video"
+        focus = _focus(telling, spans[0]) if len(spans) == 1 else telling.scope.points_ns
+        return Passage(_stretch(telling, rows, where, focus, SHOWN), supported=True)
     parts = []
     for span in spans:
-        points = tuple(p for p in telling.scope.points_ns if span.start_ns <= p <= span.end_ns)
         inside = [row for row in rows if span.overlaps(row.span)]
         where = f"between {format_clock(span.start_ns)} and {format_clock(span.end_ns)}"
-        parts.append(
-            _stretch(telling, inside, where, points, SHOWN // 2)
-            if inside
-            else f"{phrases.sentence(where)[:-1]}: nothing."
-        )
+        told = _stretch(telling, inside, where, _focus(telling, span), SHOWN // 2)
+        parts.append(told if inside else phrases.sentence(f"{where} nothing stands on the timeline"))
     return Passage("\n".join(parts), supported=True)
 
 
+def _focus(telling: Telling, span: Span) -> tuple[int, ...]:
+    """The moments of a stretch that matter most: what is "before I died" ends with it."""
+    if any(anchor.relation is AnchorRelation.BEFORE for anchor in telling.question.anchors):
+        return (span.end_ns,)
+    return tuple(p for p in telling.scope.points_ns if span.start_ns <= p <= span.end_ns)
+
+
 def _stretch(telling: Telling, rows: Sequence[Row], where: str, points_ns: tuple[int, ...], limit: int) -> str:
-    shown = _nearest(rows, points_ns, limit)
-    lines = [f"- {telling.cites.row(row)} {_line(row)}" for row in shown]
-    if len(shown) < len(rows):
-        hidden = len(rows) - len(shown)
+    runs = _runs(rows)
+    shown = _nearest(runs, points_ns, limit)
+    lines = [_run_line(telling, run) for run in shown]
+    if len(shown) < len(runs):
+        hidden = sum(len(run) for run in runs) - sum(len(run) for run in shown)
         more = f"{hidden} more row{' stands' if hidden == 1 else 's stand'} there"
         lines.append(f"{more}; these are {'the nearest' if points_ns else 'those that say most'}.")
     lead = phrases.sentence(f"{where} {_gist(telling, rows)}")
     return "\n".join([lead, *lines])
 
 
+def _runs(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows in order, those that follow one another and are of one kind and about one thing together."""
+    runs: list[list[Row]] = []
+    for row in rows:
+        last = runs[-1][-1] if runs else None
+        is_same = last is not None and (last.kind, last.subject) == (row.kind, row.subject) and row.kind == "shot"
+        if last is not None and is_same and row.start_ns - last.start_ns <= RUN_GAP_NS:
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    return runs
+
+
+def _run_line(telling: Telling, run: list[Row]) -> str:
+    labels = telling.cites.each(run)
+    again = f" {phrases.times(len(run)).capitalize()} until {labels[-1]}." if len(run) > 1 else ""
+    return f"- {labels[0]} {_line(run[0])}{again}"
+
+
 def _line(row: Row) -> str:
-    if row.source == "event" and row.kind != "message":
-        return phrases.sentence(phrases.plain(row.text))
-    label = {"speech": "Speech", "scene": "Scene"}.get(row.source, "On the screen")
-    return f"{label}: {phrases.quote(row.text)}"
+    if row.is_said or row.is_shown:
+        return f"{'Speech' if row.is_said else 'On the screen'}: {phrases.quote(phrases.words_of(row))}"
+    return phrases.sentence(phrases.told(row))
 
 
 def _without_echoes(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """Rows without those that read again what an event beside them already says."""
-    said = {
-        (row.video_id, frozenset(vocabulary.words_of(row.text)), row.start_ns // 1_000_000_000)
-        for row in rows
-        if row.source == "event"
-    }
-    kept = []
-    for row in rows:
-        second = row.start_ns // 1_000_000_000
-        words = frozenset(vocabulary.words_of(row.text))
-        echo = row.source == "text" and any((row.video_id, words, second + d) in said for d in (-1, 0, 1))
-        if not echo:
-            kept.append(row)
-    return tuple(kept)
+    """Rows without what only repeats an event beside it, and without scene changes where there is more to say."""
+    said = {_echo(row, 0) for row in rows if row.source == "event"}
+    told = [row for row in rows if row.source != "text" or not any(_echo(row, d) in said for d in (-1, 0, 1))]
+    return tuple([row for row in told if row.kind != "scene_change"] or told)
+
+
+def _echo(row: Row, shift_s: int) -> tuple[str, frozenset[str], int]:
+    words = frozenset(vocabulary.words_of(phrases.words_of(row)))
+    return row.video_id, words, row.start_ns // NS_PER_S + shift_s
 
 
 def _gist(telling: Telling, rows: Sequence[Row]) -> str:
@@ -335,18 +352,16 @@ def _gist(telling: Telling, rows: Sequence[Row]) -> str:
     return "; ".join(parts)
 
 
-def _nearest(rows: Sequence[Row], points_ns: tuple[int, ...], limit: int) -> list[Row]:
-    """At most `limit` rows: those nearest to the moments named, else events first; in order of time."""
-    if len(rows) <= limit:
-        return list(rows)
+def _nearest(runs: list[list[Row]], points_ns: tuple[int, ...], limit: int) -> list[list[Row]]:
+    """At most `limit` runs: those nearest to the moments named, else those that say most; in order of time."""
+    if len(runs) <= limit:
+        return runs
     if points_ns:
-        ranked = sorted(rows, key=lambda row: min(abs(row.start_ns - point) for point in points_ns))
+        ranked = sorted(runs, key=lambda run: min(abs(row.start_ns - point) for row in run for point in points_ns))
     else:
-        ranked = sorted(
-            rows, key=lambda row: (row.source == "text", row.kind == "shot", -abs(row.value or 0), row.start_ns)
-        )
-    kept = {row.row_id for row in ranked[:limit]}
-    return [row for row in rows if row.row_id in kept]
+        ranked = sorted(runs, key=lambda run: (run[0].source == "text", run[0].kind == "shot", -abs(run[0].value or 0)))
+    kept = {run[0].row_id for run in ranked[:limit]}
+    return [run for run in runs if run[0].row_id in kept]
 
 
 def summary(telling: Telling) -> Passage:
@@ -371,7 +386,7 @@ def _summed(telling: Telling, kind: str, rows: list[Row]) -> str:
         return f"{who} picked up {n} item{'' if n == 1 else 's'}: {_items(telling, rows)}"
     if kind in ("message", "text", "speech", "scene"):
         some = rows if n <= 3 else [rows[0], rows[n // 2], rows[-1]]
-        quoted = listed([f"{phrases.quote(row.text)} {telling.cites.row(row)}" for row in some])
+        quoted = listed([f"{phrases.quote(phrases.words_of(row))} {telling.cites.row(row)}" for row in some])
         return f"{phrases.counted(n, kind)}{', among them' if n > 3 else ':'} {quoted}"
     did = f"{who} {words.past} {phrases.times(n)}" if words.past else f"the timeline records {phrases.counted(n, kind)}"
     if n <= 8:
@@ -467,7 +482,7 @@ ACCOUNTS = {
 def unmatched(telling: Telling) -> Passage:
     """Events of the kind are there, but not the one asked for: said so, with those that are."""
     target, rows = telling.question.target, telling.evidence.unmatched
-    kind = rows[0].kind or rows[0].source
+    kind = next(iter(by_kind(rows, target.kinds)))
     named = [row for row in rows if vocabulary.names_all(target.subject, row_words(row))]
     if target.which is not None and named:
         parts = f"there is no {phrases.ordinal(target.which)} {phrases.words_for(kind).one}{_there(telling)}"
@@ -483,7 +498,7 @@ def unmatched(telling: Telling) -> Passage:
 def elsewhere(telling: Telling) -> Passage:
     """None of the kind at the time asked about; said so, with those at other times."""
     question, rows = telling.question, telling.evidence.elsewhere
-    kind = rows[0].kind or rows[0].source
+    kind = next(iter(by_kind(rows, question.target.kinds)))
     no = "No. " if question.ask is Ask.YES_NO and question.threshold is None else ""
     text = f"the timeline records no {phrases.words_for(kind).one}{_matching(telling)}{_there(telling)}"
     others = f"at other times it records {_told_plain(telling, kind, rows)}"

@@ -17,13 +17,14 @@ from gvlm_resources.timebase import NS_PER_S, format_clock
 
 RUN_GAP_NS = 15 * NS_PER_S  # hits further apart than this are two fights
 JUST_BEFORE_NS = 10 * NS_PER_S
+JUST_AFTER_NS = 3 * NS_PER_S
 NEAR_ENOUGH_NS = 5 * NS_PER_S
 SHOWN_HITS = 6
 EXPLAINED = 3
 # A line on the screen that tells how somebody died, in the wording of Doom's engines and of games like it.
 _NAMES_A_CAUSE = re.compile(
-    r"\b(?:killed|slain|died|dies|blown|melted|burned|burnt|fragged|shot|mauled|slashed|bitten|eaten|crushed|drowned|fell|pulverized|"
-    r"stood in|got|was|were|by an?|by the)\b",
+    r"\b(?:killed|slain|died|dies|blown|melted|burned|burnt|fragged|shot|zapped|mauled|slashed|bitten|eaten|crushed|drowned"
+    r"|fell|squashed|pulverized|electrocuted|by an?|by the)\b",
     re.I,
 )
 
@@ -165,47 +166,45 @@ def _help(telling: Telling, before: list[Row], first: Row) -> str:
 
 
 def _named(telling: Telling, death: Row, run: list[Row]) -> str:
-    """Messages from the last fight to just after the death; a cause only where one names it."""
+    """Who or what did it: as the death's own row names it, else a message near it, else that nothing names it."""
+    if death.subject:
+        return phrases.reads(death)
     start = run[0].start_ns if run else death.start_ns - JUST_BEFORE_NS
     near = [
         row
         for row in telling.evidence.context
         if row.video_id == death.video_id
-        and (row.source in ("text", "speech") or row.kind == "message")
-        and start - JUST_BEFORE_NS <= row.start_ns <= death.end_ns + 3 * NS_PER_S
+        and (row.is_said or row.is_shown)
+        and start - JUST_BEFORE_NS <= row.start_ns <= death.end_ns + JUST_AFTER_NS
     ]
-    naming = [
-        row
-        for row in near
-        if row.source != "speech"
-        and _NAMES_A_CAUSE.search(row.text)
-        and not re.match(r"\s*(?:picked|you got)", row.text, re.I)
-    ]
+    naming = [row for row in near if not row.is_said and _NAMES_A_CAUSE.search(phrases.words_of(row))]
     if naming:
-        return (
-            f"the screen said {listed([f'{phrases.quote(row.text)} {telling.cites.row(row)}' for row in naming[-2:]])}"
-        )
-    spoken = [row for row in near if row.source == "speech"]
-    said = f"; heard then: {phrases.quote(spoken[-1].text)} {telling.cites.row(spoken[-1])}" if spoken else ""
+        return f"the screen said {listed([_quoted(telling, row) for row in naming[-2:]])}"
+    spoken = [row for row in near if row.is_said]
+    said = f"; heard then: {_quoted(telling, spoken[-1])}" if spoken else ""
     return f"no message on the timeline names what did it{said}"
+
+
+def _quoted(telling: Telling, row: Row) -> str:
+    return f"{phrases.quote(phrases.words_of(row))} {telling.cites.row(row)}"
 
 
 def _other(telling: Telling, row: Row) -> str:
     """An event that is no death: what it was, and what stands in the ten seconds before it."""
     if row.source == "event":
-        head = f"at {telling.cites.row(row)}: {phrases.plain(row.text)}"
+        head = f"at {telling.cites.row(row)}: {phrases.told(row)}"
     else:
-        head = f"{phrases.quote(row.text)} {telling.cites.row(row)}"
+        head = _quoted(telling, row)
     before = [
         r
         for r in telling.evidence.context
         if r.row_id != row.row_id
         and r.video_id == row.video_id
         and row.start_ns - JUST_BEFORE_NS <= r.start_ns <= row.start_ns
-        and r.kind != "shot"
+        and r.kind not in ("shot", "scene_change")
     ]
     parts = [phrases.sentence(head)]
     if before:
-        told = listed([f"{phrases.plain(r.text).rstrip('.')} {telling.cites.row(r)}" for r in before[-4:]])
+        told = listed([f"{phrases.told(r).rstrip('.')} {telling.cites.row(r)}" for r in before[-4:]])
         parts.append(phrases.sentence(f"just before: {told}"))
     return " ".join(parts)

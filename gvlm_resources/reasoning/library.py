@@ -13,7 +13,7 @@ from gvlm_resources import game as games
 from gvlm_resources.errors import QuestionError, SettingsError
 from gvlm_resources.lake.catalogue import Catalogue, VideoRecord
 from gvlm_resources.lake.store import Lake, read_table
-from gvlm_resources.reasoning.protocol import Row, StateReading, Video
+from gvlm_resources.reasoning.protocol import RAISED, Row, StateReading, Video
 from gvlm_resources.schemas import STATUS_OK
 from gvlm_resources.timebase import Span
 from gvlm_resources.timeline import retrieval
@@ -23,7 +23,7 @@ from gvlm_resources.timeline.rows import SPEECH, TEXT, TimelineRow
 if TYPE_CHECKING:
     from gvlm_resources.timeline.embedding import TextEncoder
 
-ALWAYS_READ = (SPEECH, TEXT)  # found in any game, with or without rules
+ALWAYS_READ = (SPEECH, TEXT, "message", "scene_change", "black_screen")  # found in any game, with or without rules
 STATE_COLUMNS = ["state_id", "variable", "value", "start_ns", "end_ns", "confidence", "status"]
 KEPT_VIDEOS = 64  # whose game state stays in memory: some hundred kilobytes an hour of play
 
@@ -41,7 +41,7 @@ class LibrarySource:
         video_ids: Sequence[str],
     ) -> None:
         self._lake, self._catalogue, self._store, self._encoder = lake, catalogue, store, encoder
-        self._ids = tuple(sorted(video_ids))
+        self._ids = dict.fromkeys(sorted(video_ids))
         self._states = lru_cache(maxsize=KEPT_VIDEOS)(self._read_states)
 
     def videos(self) -> tuple[Video, ...]:
@@ -55,13 +55,16 @@ class LibrarySource:
         self, text: str, *, video_id: str | None, span: Span | None, kinds: tuple[str, ...], k: int
     ) -> tuple[Row, ...]:
         """By meaning and by words, fused. Raises LakeError where the table was made by another text model."""
-        scope = retrieval.Scope(self._checked(video_id), span, frozenset(kinds))
-        wanted = k if len(self._ids) == 1 or video_id else k * 4  # rows of videos outside `video_ids` fall away
-        hits = retrieval.search(self._store, self._encoder, text, scope, limit=wanted)
-        return tuple(_row(hit) for hit in hits if hit.video_id in self._ids)[:k]
+        scope, asked = self._scope(video_id, kinds, span), k
+        while True:
+            hits = retrieval.search(self._store, self._encoder, text, scope, limit=asked)
+            kept = [hit for hit in hits if hit.video_id in self._ids]
+            if len(kept) >= k or len(hits) < asked:
+                return tuple(_row(hit) for hit in kept[:k])
+            asked *= 4  # the table also holds videos that are not asked about
 
     def rows(self, *, video_id: str | None, kinds: tuple[str, ...], span: Span | None) -> tuple[Row, ...]:
-        scope = retrieval.Scope(self._checked(video_id), span, frozenset(kinds))
+        scope = self._scope(video_id, kinds, span)
         return tuple(_row(row) for row in retrieval.listing(self._store, scope) if row.video_id in self._ids)
 
     def states(self, *, video_id: str, variables: tuple[str, ...], span: Span | None) -> tuple[StateReading, ...]:
@@ -80,6 +83,10 @@ class LibrarySource:
         path = self._lake.get("frames", self._checked(video_id) or "").path("frames.parquet")
         found = pq.read_table(path, columns=["image"], filters=[("frame_id", "=", frame_id)]).column("image")
         return (found[0].as_py() or None) if len(found) else None
+
+    def _scope(self, video_id: str | None, kinds: tuple[str, ...], span: Span | None) -> retrieval.Scope:
+        only = next(iter(self._ids)) if len(self._ids) == 1 else None
+        return retrieval.Scope(self._checked(video_id) or only, span, frozenset(kinds))
 
     def _checked(self, video_id: str | None) -> str | None:
         if video_id is not None and video_id not in self._ids:
@@ -112,8 +119,16 @@ def _recorded(game: str) -> tuple[str, ...]:
         known = games.load(game)
     except SettingsError:
         return ()
-    changes = {kind for v in known.variables for kind in (v.on_increase, v.on_decrease, v.on_zero) if kind}
-    return tuple(sorted({*changes, *(message.kind for message in known.messages), *ALWAYS_READ}))
+    rules = [rule.model_dump() for rule in known.variables]
+    changes = {kind for rule in rules for name, kind in rule.items() if kind and _makes_events(name)}
+    raised = {
+        kind for kind, variable in RAISED.items() if any(v.gained_by and v.name == variable for v in known.variables)
+    }
+    return tuple(sorted({*changes, *raised, *(message.kind for message in known.messages), *ALWAYS_READ}))
+
+
+def _makes_events(field: str) -> bool:
+    return field.startswith("on_") or field == "gained_by"
 
 
 def _row(row: TimelineRow) -> Row:

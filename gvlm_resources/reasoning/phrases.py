@@ -44,7 +44,10 @@ _KINDS = {
     "respawn": KindWords("respawn", "respawns", "respawned"),
     "weapon_change": KindWords("weapon change", "weapon changes", "changed weapon"),
     "message": KindWords("message", "messages", ""),
+    "secret": KindWords("secret", "secrets", "found a secret"),
     "text": KindWords("line of text", "lines of text", ""),
+    "scene_change": KindWords("scene change", "scene changes", ""),
+    "black_screen": KindWords("black screen", "black screens", ""),
     "speech": KindWords("utterance", "utterances", ""),
     "scene": KindWords("scene", "scenes", ""),
 }
@@ -59,6 +62,7 @@ KIND_ORDER = (
     "weapon_change",
     "shot",
     "kill",
+    "secret",
     "message",
     "speech",
 )
@@ -135,6 +139,32 @@ def quote(text: str) -> str:
     if len(line) > QUOTE_CHARS:
         line = line[: QUOTE_CHARS - 1].rstrip() + "…"
     return f"“{line}”"
+
+
+_ON_SCREEN = re.compile(r'\s*On screen: "(.*)"\s*$', re.S)  # how a row quotes the text that an event was read from
+
+
+def words_of(row: Row) -> str:
+    """What a row says was shown or said: an event about words tells them after its own."""
+    shown = _ON_SCREEN.search(row.text)
+    if shown:
+        return shown.group(1)
+    if row.source == "event" and row.kind in ("message", "speech"):
+        return row.text.partition(": ")[2] or row.text
+    return row.text
+
+
+def told(row: Row) -> str:
+    """A row's own sentence, and in quotes after it what stood on the screen."""
+    own = plain(_ON_SCREEN.sub("", row.text))
+    return f"{own} On the screen: {quote(words_of(row))}" if _ON_SCREEN.search(row.text) else own
+
+
+def reads(row: Row) -> str:
+    """`The timeline reads: “Died (health 12 to 0).”`."""
+    own = quote(_ON_SCREEN.sub("", row.text))
+    shown = f" On the screen: {quote(words_of(row))}" if _ON_SCREEN.search(row.text) else ""
+    return f"The timeline reads: {own}{shown}"
 
 
 def plain(text: str) -> str:

@@ -1,14 +1,13 @@
 """The prompt of a question and its evidence (pure).
 
 Everything that was read off or heard in a video is quoted data. A text on the screen may say "ignore your
-instructions", close a quote, imitate a citation or a chat template's control tokens; so each text is one JSON string
+instructions", close a quote, imitate a citation or a chat template's control tokens; so each text is one quoted string
 on one line, in which the characters that such tricks need (`< > [ ]`, back ticks, `{{`, control and invisible
-characters) are escaped or gone, and the instructions say before it and after it that it is data.
+characters) are escaped, and the instructions say before it and after it that it is data.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from gvlm_resources.reasoning.citing import as_row, spread
 from gvlm_resources.reasoning.protocol import Evidence, FrameRef, Row
 from gvlm_resources.reasoning.question import Ask, Question
 from gvlm_resources.timebase import format_clock
+from gvlm_resources.timeline import render
 
 MAX_ROWS = 120  # about 5,000 tokens
 MAX_TEXT_CHARS = 240
@@ -184,16 +184,13 @@ def _line(number: int, row: Row, evidence: Evidence) -> str:
     return f"E{number}{video} {clock} {re.sub(r'[^a-z0-9_ ]', '', kind.lower())} {_string(row.text)}"
 
 
-_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # control, invisible, unassigned, line separators
-_ESCAPES = {c: f"\\u{ord(c):04x}" for c in "<>[]`"}
+_ESCAPES = {c: f"\\u{{{ord(c):x}}}" for c in "<>[]`"}
 
 
 def _string(text: str, *, limit: int = MAX_TEXT_CHARS) -> str:
-    """`text` as a JSON string on one line that holds no character which could end the data or imitate a citation."""
-    plain = unicodedata.normalize("NFKC", text)  # a full-width "＜" is "<" to a reader
-    kept = "".join(c if unicodedata.category(c) not in _HIDDEN else " " for c in plain)
-    line = re.sub(r"\s+", " ", kept).strip()
+    """`text` in quotes on one line, without a character that could end the data or imitate a citation."""
+    line = " ".join(unicodedata.normalize("NFKC", text).split())  # a full-width "＜" is "<" to a reader
     if len(line) > limit:
         line = line[: limit - 1] + "…"
-    quoted = json.dumps(line, ensure_ascii=False).replace("{{", "{ {").replace("{%", "{ %")
+    quoted = render.quoted(line).replace("{{", "{ {").replace("{%", "{ %")
     return "".join(_ESCAPES.get(c, c) for c in quoted)

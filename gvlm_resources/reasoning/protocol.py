@@ -10,7 +10,6 @@ class that has `name`, `model` and `compose`, and a line in `cores.py`.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -81,10 +80,6 @@ class Row:
     @property
     def clock(self) -> str:
         return format_clock(self.start_ns)
-
-    def is_kind(self, kinds: tuple[str, ...]) -> bool:
-        """Whether it is one of `kinds`, which name kinds of events or sources; no kinds fit every row."""
-        return not kinds or self.kind in kinds or self.source in kinds
 
     def tells(self, kind: str) -> bool:
         """Whether it answers a question about `kind`: one happening is one row, whatever it can be called.
@@ -295,10 +290,6 @@ class Answer:
     def to_json(self) -> str:
         """As one JSON object; `from_json` gives the same answer back."""
         return _adapter().dump_json(self).decode()
-
-    def to_dict(self) -> dict[str, object]:
-        """As plain JSON values."""
-        return json.loads(self.to_json())
 
     @staticmethod
     def from_json(text: str | bytes) -> Answer:

@@ -86,7 +86,7 @@ def _weapon(telling: Telling) -> Passage:
         changes = [row for row in telling.evidence.context if row.kind == "weapon_change" and row.start_ns <= at_ns]
         if changes:
             last = changes[-1]
-            told = f"{phrases.quote(last.text)} {telling.cites.row(last)}"
+            told = f"{phrases.quote(phrases.told(last))} {telling.cites.row(last)}"
             parts.append(f"Before {format_clock(at_ns)}, the last weapon change was {told}.")
     if parts:
         return Passage(" ".join(parts), supported=True)

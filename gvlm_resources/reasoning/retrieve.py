@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from gvlm_resources.errors import QuestionError
 from gvlm_resources.reasoning import vocabulary
 from gvlm_resources.reasoning.protocol import (
+    RAISED,
     Answer,
     Evidence,
     EvidenceSource,
@@ -36,7 +37,7 @@ LEAD_UP_NS = 60 * NS_PER_S  # how far before a death its causes are looked for
 BESIDE_NS = 3 * NS_PER_S  # a message this close to an event speaks of it
 _BY_EVENT = frozenset((Ask.COUNT, Ask.TOTAL, Ask.WHEN, Ask.LIST, Ask.EXTREME, Ask.YES_NO, Ask.WHY, Ask.HOW_LONG))
 _RANGES = frozenset((Ask.COUNT, Ask.TOTAL, Ask.WHEN, Ask.LIST, Ask.EXTREME, Ask.YES_NO, Ask.HOW_LONG))
-_SPOKEN_OR_SHOWN = {"message": ("message", "text"), "speech": ("speech",)}
+_ALSO = {"message": (), "heal": ("heal", "pickup"), "armor": ("armor", "pickup")}  # what to look through; (): all
 
 
 @dataclass
@@ -254,7 +255,10 @@ def _met(bounds: list[tuple[Span, ...]]) -> tuple[Span, ...]:
 
 
 def _row_kinds(kinds: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(k for kind in kinds for k in _SPOKEN_OR_SHOWN.get(kind, (kind,))))
+    """The kinds of rows among which those that tell of `kinds` are."""
+    if any(_ALSO.get(kind) == () for kind in kinds):
+        return ()
+    return tuple(dict.fromkeys(k for kind in kinds for k in _ALSO.get(kind, (kind,))))
 
 
 def _nth(rows: tuple[Row, ...], which: int | None) -> tuple[Row, ...]:
@@ -265,21 +269,20 @@ def _nth(rows: tuple[Row, ...], which: int | None) -> tuple[Row, ...]:
 
 
 def _matching(event: EventQuery, rows: tuple[Row, ...]) -> tuple[Row, ...]:
-    kept = tuple(row for row in rows if row.is_kind(_row_kinds(event.kinds)))
-    return named_rows(event.subject, _one_telling(event.kinds, kept))
+    return named_rows(event.subject, _one_telling(event.kinds, rows))
 
 
 def named_rows(subject: tuple[str, ...], rows: Sequence[Row]) -> tuple[Row, ...]:
-    """The rows that name what is asked for. Where some are about just that, those: shells are not "the shotgun".
+    """The rows that name what is asked for. Where some are that thing, those: shotgun shells are not "the shotgun".
 
-    A word that stands for a kind of item, such as "armor" or "ammo", means all of them.
+    A word for a whole kind of thing, such as "armor", means an armor bonus as well.
     """
     if not subject:
         return tuple(rows)
     naming = tuple(row for row in rows if vocabulary.names_all(subject, row_words(row)))
-    if any(word in vocabulary.CATEGORIES for word in subject):
+    if subject[-1] in vocabulary.CATEGORIES:
         return naming
-    just = tuple(row for row in naming if set(vocabulary.telling_words(row.subject)) == set(subject))
+    just = tuple(row for row in naming if row_words(row).is_a(subject[-1]))
     return just or naming
 
 
@@ -288,11 +291,18 @@ def row_words(row: Row) -> vocabulary.Named:
     return vocabulary.Named.of(row.text, row.subject)
 
 
-def _one_telling(kinds: tuple[str, ...], rows: tuple[Row, ...]) -> tuple[Row, ...]:
-    """Messages once: the event that stands for a message, and read text only where there is no such event."""
-    if "message" in kinds and any(row.kind == "message" and row.source == "event" for row in rows):
-        return tuple(row for row in rows if row.source != "text")
-    return rows
+def _one_telling(kinds: tuple[str, ...], rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The rows that tell of `kinds`, each happening once.
+
+    Other text in the picture counts as a message only where there is none, a pickup as a heal only where there is none.
+    """
+    kept = tuple(row for row in rows if any(row.tells(kind) for kind in kinds))
+    if "message" in kinds and any(row.kind != "text" for row in kept):
+        kept = tuple(row for row in kept if row.kind != "text")
+    for kind in kinds:
+        if kind in RAISED and "pickup" not in kinds and any(row.kind == kind for row in kept):
+            kept = tuple(row for row in kept if row.kind != "pickup")
+    return kept
 
 
 def _events_evidence(question: Question, draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:

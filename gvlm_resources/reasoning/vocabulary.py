@@ -34,6 +34,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         "damage",
         rf"{_BE}\s+(?:{WHO}\s+)?(?:{_ADVERB}\s+)?{_HURT}|(?:hurt|hit|shot|shoot|injure[ds]?|damage[ds]?)\s+(?:me|us|him|her)\b"
         r"|t(?:ook|ake|akes|aking|aken)\s+(?:a\s+|any\s+|the\s+|some\s+|more\s+|most\s+|\w+est\s+)?(?:hits?|damage|hurt)"
+        r"|t(?:ook|ake|akes|aking|aken)\s+(?:(?:more|less|fewer|at|least|most|than|over|under|about|exactly|up|to|[0-9]+)\s+)*damage"
         r"|(?:hits?|damage)\s+(?:did\s+\w+\s+take|taken|received|suffered)|los(?:e|t|es|ing)\s+(?:\w+\s+){0,4}(?:health|hp|hit\s+points)"
         r"|(?:health|hp)\s+(?:did|do|does|have|has|had)\s+(?:the\s+)?\w+\s+los[et]"
         r"|health\s+(?:loss(?:es)?|lost|drop(?:s|ped)?)|damag(?:e|es|ed|ing)|hurt(?:s|ing)?|injur(?:y|ies|ed)|wound(?:s|ed)?"
@@ -69,6 +70,10 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         r"|pull(?:ed)?\s+the\s+trigger|(?:us(?:e|ed|ing)|spen[dt]|wast(?:e|ed))\s+(?:\w+\s+)?(?:ammo|ammunition|bullets|shells)",
     ),
     (
+        "secret",
+        r"(?:(?:find|found|discover(?:ed)?|reveal(?:ed)?)\s+(?:(?:a|an|any|the|some|\w+)\s+)?)?secrets?(?:\s+areas?)?",
+    ),
+    (
         "pickup",
         r"pick(?:s|ed|ing)?(?:-|\s+)?ups?|pick(?:s|ed|ing)?(?=\s+(?:[\w-]+\s+){1,4}up\b)|collect(?:s|ed|ing)?|grab(?:s|bed|bing)?"
         r"|loot(?:s|ed|ing)?|(?:find|found|get|got)(?=\s*(?:$|[?.!,]))|obtain(?:s|ed|ing)?|acquir(?:e|es|ed|ing)|gather(?:s|ed|ing)?|(?:get|got|gets|getting|find|found|finds"
@@ -76,6 +81,8 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         r"|(?:get|got|gets|getting|find|found|finds|finding)(?=\s+(?:\w+\s+)?(?:ammo|armou?r|health|items?|weapons?|keys?|keycards?|"
         r"shells|bullets|rockets|cells|medi?kits?|stimpacks?)\b)|items?(?!\s+(?:list|box))|power-?ups?",
     ),
+    ("scene_change", r"(?:scene|camera)\s+(?:changes?|cuts?)"),
+    ("black_screen", r"black\s+(?:screens?|frames?)"),
     (
         "message",
         r"messages?|notifications?|(?:on-?\s?screen|hud)\s+(?:text|line)|text\s+on\s+(?:the\s+)?screen|(?:hud|screen|game)\s+"
@@ -101,43 +108,36 @@ VARIABLES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     )
 )
 
-# A word of a question on the left is met by any word on the right in a row.
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+# What a question may call a kind of thing, and the words that rows have for things of that kind.
 CATEGORIES: dict[str, frozenset[str]] = {
-    "ammo": frozenset(
-        ("ammo", "clip", "bullet", "shell", "rocket", "cell", "round", "magazine", "missile", "backpack", "energy")
-    ),
-    "health": frozenset(
-        ("health", "medikit", "medkit", "stimpack", "soulsphere", "supercharge", "berserk", "heal", "megasphere")
-    ),
-    "medikit": frozenset(("medikit", "medkit")),
-    "medkit": frozenset(("medikit", "medkit")),
-    "key": frozenset(("key", "keycard", "skull", "passcard")),
-    "keycard": frozenset(("key", "keycard", "passcard")),
-    "weapon": frozenset(
-        (
-            "weapon",
-            "shotgun",
-            "chaingun",
-            "minigun",
-            "pistol",
-            "launcher",
-            "rifle",
-            "plasma",
-            "bfg9000",
-            "bfg",
-            "chainsaw",
-            "gun",
-        )
-    ),
-    "gun": frozenset(("gun", "shotgun", "chaingun", "minigun", "pistol", "rifle", "plasma")),
-    "minigun": frozenset(("minigun", "chaingun")),
-    "chaingun": frozenset(("minigun", "chaingun")),
-    "armor": frozenset(("armor", "megaarmor", "armour", "vest", "megasphere")),
-    "bfg": frozenset(("bfg", "bfg9000")),
+    "ammo": _set("ammo ammunition clip bullet shell rocket cell round magazine missile backpack energy charge pack"),
+    "health": _set("health medikit medkit stimpack soulsphere supercharge berserk heal megasphere refill"),
+    "armor": _set("armor megaarmor vest megasphere"),
+    "weapon": _set("weapon shotgun chaingun minigun pistol launcher rifle plasma bfg9000 bfg chainsaw gun skag cannon"),
+}
+# Other names for one thing. Freedoom's items are not called as Doom's are, and people use both.
+_SAME = (
+    ("rocket", "missile"),
+    ("chaingun", "minigun"),
+    ("medikit", "medkit"),
+    ("stimpack", "stimpak"),
+    ("key", "keycard", "passcard", "skull"),
+    ("bfg", "bfg9000", "skag"),
+    ("chainsaw", "grinder"),
+    ("clip", "bullet"),
+    ("gun", "weapon"),
+)
+SYNONYMS: dict[str, frozenset[str]] = {
+    word: frozenset(other for group in _SAME if word in group for other in group) for word in sum(_SAME, ())
 }
 
 # Words that say nothing about what a question is about.
-SILENT = frozenset(
+SILENT = _set(
     """
     a about above actually after again alive all along already also altogether always am amount amounts an
     and another any anyone anything anywhere appear appeared appears are around as ask at away be because
@@ -157,7 +157,7 @@ SILENT = frozenset(
     told too took total tried under until up upon us use used uses using very video was way we well went
     were what whats when whens where which while who whole whom whose why will with within without word
     words would yes yet you your yours
-    """.split()  # noqa: SIM905 - a list of words reads best as words
+    """
 )
 
 
@@ -221,23 +221,35 @@ def telling_words(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The words of a row, and the last word of its subject, which says what kind of thing it is."""
+    """The words of a row, and the last ones of its subject's names, which say what kind of thing it is.
+
+    A subject may have a second name in brackets: "large health refill (medikit)" is a refill and a medikit.
+    """
 
     words: frozenset[str]
-    head: str
+    heads: frozenset[str]
 
     @staticmethod
     def of(text: str, subject: str) -> Named:
-        last = words_of(subject)[-1:]
-        return Named(frozenset(words_of(f"{text} {subject}")), last[0] if last else "")
+        heads = (head for name in re.split(r"[()]", subject) for head in words_of(name)[-1:])
+        return Named(frozenset(words_of(f"{text} {subject}")), frozenset(heads))
 
     def names(self, word: str) -> bool:
-        """Whether the row names `word`, or a thing of the kind that `word` stands for."""
-        if word in ("weapon", "gun") and self.head:
-            return self.head in CATEGORIES["weapon"]  # shotgun shells are no weapon
-        if word == "ammo" and self.head in CATEGORIES["weapon"]:
+        """Whether the row names `word`, the same thing by another name, or a thing of the kind that it stands for."""
+        is_weapon = not self.heads.isdisjoint(CATEGORIES["weapon"])
+        if word in ("weapon", "gun") and self.heads:
+            return is_weapon  # shotgun shells are no weapon
+        if word == "ammo" and is_weapon:
             return False  # and a rocket launcher is no ammunition
-        return word in self.words or not CATEGORIES.get(word, frozenset()).isdisjoint(self.words)
+        return not _called(word).isdisjoint(self.words)
+
+    def is_a(self, word: str) -> bool:
+        """Whether the thing itself is called so, and not only named after it."""
+        return not _called(word).isdisjoint(self.heads)
+
+
+def _called(word: str) -> frozenset[str]:
+    return CATEGORIES.get(word, frozenset()) | SYNONYMS.get(word, frozenset()) | {word}
 
 
 def names_all(words: Iterable[str], named: Named) -> bool:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from gvlm_resources.errors import MissingModelError, SettingsError
-from gvlm_resources.simulator.wad import LevelMap, level_names, read_level
+from gvlm_resources.simulator.wad import LevelMap, level_names, message_font, read_level
 
 GAMES = ("freedoom1", "freedoom2")
 # Scenarios that can be played by hand with the whole status bar: their scripts neither freeze the player's weapons
@@ -55,6 +55,10 @@ class Level:
 
     def geometry(self) -> LevelMap:
         return _geometry(self)
+
+    def message_font(self) -> dict[str, int]:
+        """Widths in pixels of the characters in which the game writes its messages."""
+        return message_font(self.game_wad.read_bytes())
 
 
 @lru_cache(maxsize=8)

@@ -7,13 +7,14 @@ fading, and there are four lines, of which the newest is the lowest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gvlm_resources.simulator.events import TicState
 
 MESSAGE_TICS = 104
 MESSAGE_LINES = 4
+LINE_WIDTH_PX = 320  # in pixels of the font, which is drawn at twice its size
 CENTRED_MESSAGES = frozenset({"A secret is revealed!"})  # stands in the middle of the picture, not in the lines
 
 
@@ -27,11 +28,12 @@ class HudState:
     messages: tuple[str, ...]
 
 
-def hud_states(tics: Sequence[TicState]) -> Iterator[HudState]:
-    """One state a tic, in order."""
+def hud_states(tics: Sequence[TicState], font: Mapping[str, int]) -> Iterator[HudState]:
+    """One state a tic, in order. `font` gives the widths of characters in pixels, by which long messages are broken."""
     lines: list[tuple[int, str]] = []
     for index, now in enumerate(tics):
-        lines += [(now.tic, line) for line in now.notifications if line not in CENTRED_MESSAGES]
+        came = [message for message in now.notifications if message not in CENTRED_MESSAGES]
+        lines += [(now.tic, line) for message in came for line in broken_into_lines(message, font)]
         lines = [(tic, line) for tic, line in lines[-MESSAGE_LINES:] if now.tic - tic < MESSAGE_TICS]
         before = tics[index - 1] if index else now
         shown = now if before.dead and not now.dead else before
@@ -41,3 +43,15 @@ def hud_states(tics: Sequence[TicState]) -> Iterator[HudState]:
             armor=shown.armor,
             messages=tuple(line for _, line in lines),
         )
+
+
+def broken_into_lines(message: str, font: Mapping[str, int]) -> list[str]:
+    """The lines in which a message is drawn: broken at spaces where it is wider than the picture."""
+    lines: list[str] = []
+    for word in message.split(" "):
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and sum(font.get(letter, font[" "]) for letter in longer.upper()) <= LINE_WIDTH_PX:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines

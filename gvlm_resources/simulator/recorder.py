@@ -214,7 +214,8 @@ def _row(seen: Observation, action: Action, killed: tuple[str, ...]) -> dict[str
 
 def _told(recording: truth.Recording, rows: list[dict[str, Any]], folder: Path, name: str) -> truth.Truth:
     states = [_state(row) for row in rows]
-    for row, weapon, hud in zip(rows, ready_weapons(states), hud_states(states), strict=True):
+    font = Level.parse(recording.level).message_font()
+    for row, weapon, hud in zip(rows, ready_weapons(states), hud_states(states, font), strict=True):
         row |= {
             "weapon": weapon,
             "hud_ammo": hud.ammo,

@@ -12,13 +12,12 @@ from gvlm_resources.simulator.truth import Truth
 _SAMPLE_CRF = 27
 
 SAMPLES = (
-    RecordingPlan(
-        "freedoom-fight", Level("freedoom2", "MAP07"), "reckless", seed=3, skill=5, tics=1575, crf=_SAMPLE_CRF
-    ),
-    RecordingPlan("freedoom-quiet", Level("freedoom1", "E1M1"), "idler", seed=1, skill=1, tics=1575, crf=_SAMPLE_CRF),
-    RecordingPlan(
-        "freedoom-exploration", Level("freedoom2", "MAP02"), "explorer", seed=1, skill=3, tics=1575, crf=_SAMPLE_CRF
-    ),
+    # A fight that ends in a death, a new start, and another fight.
+    RecordingPlan("freedoom-fight", Level("freedoom2", "MAP04"), "explorer", 1, 3, tics=1575, crf=_SAMPLE_CRF),
+    # A player that stands about, looks around and shoots twice.
+    RecordingPlan("freedoom-quiet", Level("freedoom1", "E1M1"), "idler", 1, 1, tics=1400, crf=_SAMPLE_CRF),
+    # A way through a base, with doors to open and things to gather.
+    RecordingPlan("freedoom-exploration", Level("freedoom1", "E1M4"), "explorer", 1, 3, tics=1680, crf=_SAMPLE_CRF),
 )
 
 

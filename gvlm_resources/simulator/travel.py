@@ -15,7 +15,7 @@ from gvlm_resources.simulator.view import Point, Thing, View, Wish
 from gvlm_resources.simulator.wad import LevelMap, Line, LineUse
 
 USE_RANGE = 64.0
-SEEN_CELLS = 14  # a player has been where it came within this many cells
+SEEN_CELLS = 22  # a player has been where it came within this many cells
 REPLAN_TICS = 70
 STUCK_TICS = 24
 LIFT_PATIENCE_TICS = 160

@@ -111,6 +111,19 @@ def read_level(wad: bytes, name: str) -> LevelMap:
     return _read_binary(name, lumps)
 
 
+def message_font(wad: bytes) -> dict[str, int]:
+    """Widths in pixels of the characters of the message font, which has capitals only; and of the space.
+
+    The glyphs are the lumps STCFN033 to STCFN095, each headed by its width. A space is half an N wide, rounded up.
+    """
+    widths = {
+        chr(int(name[5:])): struct.unpack_from("<h", wad, start)[0]
+        for name, start, _ in _directory(wad)
+        if re.fullmatch(r"STCFN0(3[3-9]|[4-8]\d|9[0-5])", name)
+    }
+    return {**widths, " ": (widths["N"] + 1) // 2}
+
+
 def _directory(wad: bytes) -> list[tuple[str, int, int]]:
     magic, count, offset = struct.unpack_from("<4sii", wad)
     if magic not in (b"IWAD", b"PWAD"):

@@ -61,16 +61,18 @@ class Box:
 class Reading:
     """What the engine read in one crop; `text` is empty where it read nothing.
 
-    `confidence` is the mean of the characters' probabilities, `weakest` the smallest of them, both as the network gave
-    them over its whole alphabet; 0 where nothing was read.
+    `confidence` is the mean of the characters' probabilities and `weakest` the smallest of them, as the network gave
+    them over its whole alphabet. `given` is the smallest when only the characters asked for could stand there, and
+    equal to `weakest` where all could. All are 0 where nothing was read.
     """
 
     text: str
     confidence: float
     weakest: float
+    given: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.weakest <= self.confidence + 1e-6 <= 1 + 2e-6:
+        if not (0 <= self.weakest <= self.confidence + 1e-6 <= 1 + 2e-6 and 0 <= self.given <= 1):
             raise ValueError(f"probabilities are 0 <= weakest <= mean <= 1, got {self.weakest}, {self.confidence}")
 
 
@@ -90,7 +92,7 @@ class TextReader(Protocol):
     def recognise(self, crops: Sequence[Image], *, alphabet: str | None = None) -> list[Reading]:
         """One reading a crop, in their order. Each crop holds one line. What else is in the batch makes no difference.
 
-        With an `alphabet` only those characters are read; the probabilities stay those of the whole alphabet.
+        With an `alphabet` only those characters are read.
         """
 
     def detect(self, image: Image, *, scale: float = 1.0) -> list[Box]:

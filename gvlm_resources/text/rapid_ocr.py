@@ -141,11 +141,13 @@ def decode(
     kept = best != BLANK
     kept[1:] &= best[1:] != best[:-1]
     if not kept.any():
-        return Reading("", 0.0, 0.0)
+        return Reading("", 0.0, 0.0, 0.0)
     steps = np.flatnonzero(kept)
-    chosen = np.clip(probabilities[steps, best[steps]], 0.0, 1.0)
+    chosen = np.clip(probabilities[steps, best[steps]].astype(np.float64), 0.0, 1.0)
+    possible = 1.0 if allowed is None else probabilities[np.ix_(steps, allowed)].astype(np.float64).sum(1)
+    given = np.clip(chosen / np.maximum(possible, np.finfo(np.float64).tiny), 0.0, 1.0)
     text = "".join(characters[index] for index in best[steps])
-    return Reading(text, float(chosen.mean()), float(chosen.min()))
+    return Reading(text, float(chosen.mean()), float(chosen.min()), float(given.min()))
 
 
 def _package() -> Path:

@@ -48,6 +48,12 @@ class Following:
     again_when_changed: bool
     most_readings: int
 
+    def reaches(self, box: Box, other: Box) -> bool:
+        """Whether a line in `box` may next stand in `other`, going by where they lie."""
+        moved = other.y0 - box.y0
+        beside = min(box.x1, other.x1) > max(box.x0, other.x0)
+        return beside and -self.up * box.height <= moved <= self.down * box.height
+
 
 SAMPLED = Following(up=0.5, down=0.5, sideways_px=4, keep_order=False, again_when_changed=True, most_readings=1)
 
@@ -63,22 +69,23 @@ class Picture:
 
 @dataclass(eq=False, slots=True)
 class Line:
-    """A line of text while it is followed. `after` is the line that stood at its place just before."""
+    """A line of text while it is followed. `after` are the lines that went as it came and that it may go on with."""
 
     box: Box
     relief: NDArray[np.float32]
     start_ns: int
     end_ns: int
     detected: bool
-    after: Line | None = None
+    after: tuple[Line, ...] = ()
     readings: list[Reading] = field(default_factory=list)
     asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Lines that came up and lines that went between the picture before and this one."""
+    """Lines that are still there, came up, and went between the picture before and this one, from top to bottom."""
 
+    followed: list[Line]
     came: list[Line]
     went: list[Line]
 
@@ -122,7 +129,7 @@ class Tracker:
         self._active = [self._refreshed(line, picture) for line in followed] + came
         if len(self._waiting) >= READ_TOGETHER:
             self._read()
-        return Change(came, self._went)
+        return Change(self._active[: len(followed)], came, self._went)
 
     def finish(self, end_ns: int) -> list[Text]:
         """Every text that was seen, in the order in which they came up. The lines still there stand until `end_ns`."""
@@ -155,9 +162,7 @@ class Tracker:
         for box, detected in places:
             if any(box.covers(other) >= SAME_BOX for other in occupied):
                 continue
-            before = max(self._went, key=lambda line: box.common(line.box), default=None)
-            if before is not None and before.box.covers(box) < SAME_BOX:
-                before = None
+            before = tuple(line for line in self._went if self._following.reaches(line.box, box))
             came.append(self._new(picture, box, detected=detected, after=before))
             occupied.append(box)
         return came
@@ -172,10 +177,10 @@ class Tracker:
         elif has_changed(line.relief, now):
             line.end_ns = picture.pts_ns
             line.relief = NOTHING
-            return self._new(picture, line.box, detected=line.detected, after=line)
+            return self._new(picture, line.box, detected=line.detected, after=(line,))
         return line
 
-    def _new(self, picture: Picture, box: Box, *, detected: bool, after: Line | None) -> Line:
+    def _new(self, picture: Picture, box: Box, *, detected: bool, after: tuple[Line, ...]) -> Line:
         line = Line(box, box.cut(picture.relief).copy(), picture.pts_ns, picture.pts_ns, detected, after)
         self._lines.append(line)
         self._ask(line, picture)
@@ -302,18 +307,20 @@ def _frame_row(text: Text, width: int, height: int, least: float) -> ocr_rows.Ro
 
 
 def _joined(lines: Sequence[Line]) -> list[Text]:
-    """Lines that stood at one place one after the other and say the same, joined; guesses that do not, dropped."""
-    groups: dict[int, list[Line]] = {}
+    """Lines that followed one another and say the same, joined; guesses that do not, dropped."""
+    groups: dict[int, list[Line]] = {}  # by the id of the group's last line
     for line in lines:
-        before = groups.get(id(line.after)) if line.after is not None else None
-        reading = agreed(line.readings)
-        if before is not None and says_the_same(_agreed(before).text, reading.text):
-            before.append(line)
-            groups[id(line)] = before
+        text = agreed(line.readings).text
+        before = next((one for one in line.after if id(one) in groups and _says(groups[id(one)], text)), None)
+        if before is not None:
+            groups[id(line)] = [*groups.pop(id(before)), line]
         elif line.detected:
             groups[id(line)] = [line]
-    unique = {id(group): group for group in groups.values()}
-    return sorted(map(_text, unique.values()), key=lambda text: (text.start_ns, text.box.y0, text.box.x0))
+    return sorted(map(_text, groups.values()), key=lambda text: (text.start_ns, text.box.y0, text.box.x0))
+
+
+def _says(group: Sequence[Line], text: str) -> bool:
+    return says_the_same(_agreed(group).text, text)
 
 
 def _agreed(group: Sequence[Line]) -> Reading:

@@ -7,7 +7,7 @@ one (the ammunition of the weapon in hand) steps with it, or steps because anoth
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise, takewhile
 
@@ -73,12 +73,26 @@ class States:
         for row in sorted(state.select(columns).to_pylist(), key=lambda row: row["start_ns"]):
             if row.pop("status") == schemas.STATUS_OK and row["variable"] in self.rules:
                 self._values[row["variable"]].append(Value(**row))
+        self._rises = {
+            name: [after.start_ns for before, after in pairwise(values) if after.value > before.value]
+            for name, values in self._values.items()
+        }
 
     def at(self, variable: str, ns: int) -> Value | None:
         """The value that stood at `ns`, or None where none was read."""
         values = self._values[variable]
         index = bisect_right(values, ns, key=lambda value: value.start_ns) - 1
         return values[index] if index >= 0 and values[index].end_ns > ns else None
+
+    def rises(self, variable: str, start_ns: int, end_ns: int) -> Sequence[int]:
+        """Moments in `[start_ns, end_ns)` at which the variable began to hold more than before."""
+        rises = self._rises[variable]
+        return rises[bisect_left(rises, start_ns) : bisect_left(rises, end_ns)]
+
+    def at_maximum(self, variables: Iterable[str], ns: int) -> bool:
+        """Whether none of them can rise any more, as far as is known: each is at its maximum or was not read."""
+        values = [(self.rules[name], self.at(name, ns)) for name in variables]
+        return all(value is None or value.value >= rule.maximum for rule, value in values)
 
     def changes(self) -> list[Change]:
         """Every step of every variable in the order of time, but for steps over a gap of more than UNSEEN_NS."""

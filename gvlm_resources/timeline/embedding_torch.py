@@ -50,9 +50,9 @@ class SentenceTransformersEncoder:
         ids = torch.ones((2, 16), dtype=torch.int64)
         example = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
         with warnings.catch_warnings(), torch.no_grad():
-            # Tracing warns of branches on shapes, and of a deprecated attribute that it looks at. The branches fall
-            # the same way for every text: the probes, which have many lengths, would show it if they did not.
-            warnings.simplefilter("ignore", category=torch.jit.TracerWarning)
-            warnings.simplefilter("ignore", category=FutureWarning)
+            # Tracing, deprecated but what OpenVINO does, warns of branches on shapes. They fall the same way for every
+            # text: the probes, which have many lengths, would show it if they did not.
+            for category in (torch.jit.TracerWarning, DeprecationWarning, FutureWarning):
+                warnings.simplefilter("ignore", category=category)
             converted = openvino.convert_model(network, example_input=example)
         openvino.save_model(converted, target, compress_to_fp16=False)

@@ -18,7 +18,8 @@ from gvlm_resources import schemas, timebase
 from gvlm_resources.game import Game
 from gvlm_resources.timeline.alignment import match
 from gvlm_resources.timeline.changes import SAME_NS, Change, States, Steps, sorted_out
-from gvlm_resources.timeline.feed import Message, messages
+from gvlm_resources.timeline.explain import explained
+from gvlm_resources.timeline.feed import Message, names, sightings_of
 from gvlm_resources.timeline.sentences import sentence
 
 MOMENT_NS = 100_000_000  # span of what happens at once: long enough to hold the frame that shows it
@@ -63,9 +64,8 @@ def merge(
     the rows it was made from. `ordinal` counts the events of a kind from 1 on.
     """
     states = States(state, game)
-    steps = sorted_out(states)
     found = [
-        *from_hud(steps, messages(ocr, game), states),
+        *from_hud(sorted_out(states), explained(sightings_of(ocr), game, states), states),
         *_said(speech),
         *_marked(frames),
     ]
@@ -116,28 +116,31 @@ def _taken(changes: Sequence[Change], told: Sequence[Message], states: States) -
     A message of a thing that must raise a number which can still rise, and did not, is an old line read anew.
     """
     rises = [change for change in changes if change.amount > 0 and change.rule.gained_by]
-    explained: dict[int, list[Change]] = {index: [] for index in range(len(told))}
+    raised: dict[int, list[Change]] = {index: [] for index in range(len(told))}
     left = set(rises)
     for variable in states.rules:
         own = [change for change in rises if change.rule.name == variable]
         about = [index for index, message in enumerate(told) if variable in _gives(message)]
         starts = [told[index].start_ns for index in about]
         for at, to in match([change.at_ns for change in own], starts, TOGETHER_NS):
-            explained[about[to]].append(own[at])
+            raised[about[to]].append(own[at])
             left.discard(own[at])
-    rose = [message for index, message in enumerate(told) if explained[index]]
+    rose = [message for index, message in enumerate(told) if raised[index]]
     for index, message in enumerate(told):
-        if explained[index] or _shares_a_rise(message, rose) or _needs_no_rise(message, states):
-            yield _of_changes(message.meaning.rule.kind, tuple(explained[index]), (message,))
+        if (
+            raised[index]
+            or _shares_a_rise(message, rose)
+            or states.at_maximum(message.meaning.rule.gives, message.start_ns)
+        ):
+            yield _of_changes(message.meaning.rule.kind, tuple(raised[index]), (message,))
     jumps = [change for change in rises if change in left and change.rule.on_jump]
-    yield from (_of_changes(change.rule.on_jump or "", (change,)) for change in jumps)
+    yield from (_jumped(change) for change in jumps)
     for group in _at_once([change for change in rises if change in left and not change.rule.on_jump]):
         yield _of_changes(group[0].rule.gained_by or "", group)
 
 
-def _gives(message: Message) -> tuple[str, ...]:
-    rule = message.meaning.rule
-    return (*rule.gives, *rule.may_give) if rule else ()
+def _gives(message: Message) -> Sequence[str]:
+    return names(message.meaning.rule) if message.meaning.rule else ()
 
 
 def _shares_a_rise(message: Message, rose: Sequence[Message]) -> bool:
@@ -150,12 +153,6 @@ def _shares_a_rise(message: Message, rose: Sequence[Message]) -> bool:
     )
 
 
-def _needs_no_rise(message: Message, states: States) -> bool:
-    """Whether the message can be true although no number rose: nothing it must raise was seen below its maximum."""
-    seen = [(states.rules[name], states.at(name, message.start_ns)) for name in message.meaning.rule.gives]
-    return all(value is None or value.value >= rule.maximum for rule, value in seen)
-
-
 def _rises(changes: Sequence[Change]) -> Iterator[Happening]:
     for change in changes:
         if change.amount > 0 and change.rule.on_increase:
@@ -166,7 +163,7 @@ def _falls(steps: Steps) -> Iterator[Happening]:
     """Falls of numbers; those of one kind at one moment are one happening, as when armor takes part of a hit."""
     falls = [change for change in (*steps.plain, *steps.ends) if change.amount < 0 and change.rule.on_decrease]
     jumps = [change for change in falls if -change.amount > (change.rule.largest_decrease or float("inf"))]
-    yield from (_of_changes(change.rule.on_jump, (change,)) for change in jumps if change.rule.on_jump)
+    yield from (_jumped(change) for change in jumps if change.rule.on_jump)
     falls = [change for change in falls if change not in jumps]
     for kind in dict.fromkeys(change.rule.on_decrease or "" for change in falls):
         for group in _at_once([change for change in falls if change.rule.on_decrease == kind]):
@@ -213,6 +210,11 @@ def _of_changes(kind: str, changes: tuple[Change, ...], told: tuple[Message, ...
 def together(confidences: Iterable[float]) -> float:
     """Of observations that agree one alone has to be right: 1 - (1 - a)(1 - b)... ."""
     return 1.0 - prod(1.0 - confidence for confidence in confidences)
+
+
+def _jumped(change: Change) -> Happening:
+    """A step that is no use and no gain: of what, the number does not say, and its size means nothing."""
+    return replace(_of_changes(change.rule.on_jump or "", (change,)), subject="", value=None)
 
 
 def _switch(change: Change, name: str, states: States) -> Happening:

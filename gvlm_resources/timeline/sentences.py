@@ -18,7 +18,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "shot": ("Fired the {subject} ({changes}).", "Fired a shot."),
     "death": ("Died, killed by {subject} ({changes}).", "Died ({changes})."),
     "respawn": ("Came back to life ({changes}).",),
-    "weapon_change": ("Changed weapon to the {subject}.", "Changed weapon."),
+    "weapon_change": ("Changed weapon to the {subject}.", "Changed weapon ({changes}).", "Changed weapon."),
     "message": ("The game says: {text}",),
     "secret": ("Found a secret.",),
     "speech": ("Somebody says: {text}",),

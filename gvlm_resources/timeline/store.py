@@ -42,7 +42,6 @@ TABLE = "timeline"
 FOLDER = f"{TABLE}.lance"
 LOCK = f"{TABLE}.lock"
 KEY = "row_id"
-MERGED_ON = [KEY]
 SHOWN = [*COLUMNS, "model"]
 RANKED = [KEY, "start_ns"]
 METRIC = "dot"  # vectors have unit length: 1 - dot is the cosine distance, without two roots a row
@@ -64,6 +63,7 @@ VECTOR_BITS = 4
 PROBES = 20
 CANDIDATES = 100  # compared exactly, however few rows are asked for: repeats of one sentence crowd out a shorter list
 
+CROWDED_FRAGMENTS = 20
 LOCK_TIMEOUT_S = 900.0
 ATTEMPTS = 8
 FIRST_PAUSE_S = 0.05
@@ -85,6 +85,14 @@ class Condition:
     vector_index: bool
     total_bytes: int
 
+    @property
+    def wants_compacting(self) -> bool:
+        """Whether so many files are young that a search in one video takes twice its time (docs/index.md)."""
+        return self.unindexed_rows > 0 and self.fragments > CROWDED_FRAGMENTS
+
+
+NO_TABLE = Condition(rows=0, version=0, fragments=0, unindexed_rows=0, vector_index=False, total_bytes=0)
+
 
 class TimelineStore:
     """The table in `folder`. Cheap to make; safe to use from several processes and threads at once."""
@@ -103,7 +111,7 @@ class TimelineStore:
         checked_key(video_id)
         rows = _checked(video_id, rows)
         with self._writing() as table:
-            return self._committed(lambda: _merge(table, video_id, rows))
+            return self._committed(lambda: _replace(table, video_id, rows))
 
     def remove_video(self, video_id: str) -> int:
         """Remove the video's rows in one commit; returns how many there were."""
@@ -118,10 +126,10 @@ class TimelineStore:
 
         The vector index is built once the table has `vector_index_from_rows` rows, and built anew when it has grown
         to four times what it was trained on. A search that runs longer than `keep_versions` may fail. What a killed
-        writer left is removed after a week.
+        writer left is removed after a week. Where there is no table there is nothing to do.
         """
         if not self.exists:
-            raise self._missing()
+            return NO_TABLE
         with self._writing() as table:
             self._committed(lambda: _index_vectors(table, vector_index_from_rows))
             self._committed(lambda: table.optimize(cleanup_older_than=keep_versions))
@@ -210,7 +218,8 @@ class TimelineStore:
         for batch in self._batches(query):
             table = pa.Table.from_batches([batch])
             found = self._records(table)
-            norms = np.linalg.norm(_vectors(table), axis=1)
+            with np.errstate(over="ignore", invalid="ignore"):  # damaged numbers may be of any size
+                norms = np.linalg.norm(_vectors(table), axis=1)
             off = ~(np.abs(norms - 1) <= UNIT_TOLERANCE)
             if off.any():
                 raise self._damaged(f"the vector of {found[int(off.argmax())].row_id} is not of unit length")
@@ -312,19 +321,21 @@ def _open(folder: Path) -> lancedb.table.Table:
     return lancedb.connect(str(folder), read_consistency_interval=timedelta(0)).open_table(TABLE)
 
 
-def _merge(table: lancedb.table.Table, video_id: str, rows: pa.Table) -> int:
-    """One commit that adds new rows, updates those of a known id, and deletes the video's others.
+def _replace(table: lancedb.table.Table, video_id: str, rows: pa.Table) -> int:
+    """One commit after which `rows` are the video's only ones. The lock is held: nothing comes between look and commit.
 
-    Deleting makes Lance read every id of the table, seconds at a million rows: it is asked for only where there is
-    something to delete. The lock is held, so nothing can be added to the video between the look and the commit.
+    Each case does no more than it has to. At a million rows appending takes 10 ms of CPU, updating 30, and deleting
+    what is gone 2,000, since Lance then reads every id of the table.
     """
     own = _filter(Scope(video_id))
     before = set(table.search().where(own).select([KEY]).to_arrow().column(KEY).to_pylist())
-    merge = table.merge_insert(MERGED_ON).when_matched_update_all().when_not_matched_insert_all()
+    if not rows.num_rows:
+        return table.delete(own).version if before else table.version
+    if not before:
+        return table.add(rows).version
+    merge = table.merge_insert([KEY]).when_matched_update_all().when_not_matched_insert_all()
     if before - set(rows.column(KEY).to_pylist()):
         merge = merge.when_not_matched_by_source_delete(own)
-    if not before and not rows.num_rows:
-        return table.version
     return merge.execute(rows).version
 
 

@@ -21,7 +21,7 @@ from gvlm_resources.timebase import NS_PER_S
 from gvlm_resources.video import pipeline, sampling
 from gvlm_resources.video.audio import SoundTrack
 from gvlm_resources.video.index import opened, scan
-from gvlm_resources.video.picture import Recipe
+from gvlm_resources.video.picture import Recipe, role_of
 from gvlm_resources.video.probe import Probe
 from gvlm_resources.video.rows import ClipRows, FrameRows, HudRows, Moment
 from gvlm_resources.video.sampling import ClipRate, Plan, Role, Wants
@@ -101,10 +101,12 @@ def sample(
 
 def _wants(settings: Settings, hud_regions: tuple[HudRegion, ...], outputs: Outputs) -> Wants:
     clips = settings.clips
+    cut = {role_of(region) for region in hud_regions} if outputs.hud_crops else set()
     return Wants(
         frames_hz=settings.frames.rate_hz if outputs.frames else None,
         clips=ClipRate(clips.every_s, clips.frames, clips.rate_hz) if outputs.clips else None,
-        hud_hz=settings.hud.rate_hz if outputs.hud_crops and hud_regions else None,
+        numbers_hz=settings.hud.rate_hz if Role.NUMBER in cut else None,
+        messages_hz=settings.hud.message_rate_hz if Role.MESSAGE in cut else None,
     )
 
 
@@ -164,7 +166,10 @@ class _Pass:
         if outputs.hud_crops is not None:
             rows = stack.enter_context(TableWriter(outputs.hud_crops, HUD_CROPS))
             level = self.settings.hud.changed_level
-            sinks["hud_crops"] = Role.HUD, HudRows(rows, self.video_id, self.regions, self.probe.display, level)
+            sinks["hud_crops"] = (
+                Role.NUMBER | Role.MESSAGE,
+                HudRows(rows, self.video_id, self.regions, self.probe.display, level),
+            )
         return sinks
 
     def _sound(self, target: Path | None, stack: ExitStack) -> SoundTrack | None:

@@ -33,6 +33,7 @@ SIGNATURES = (
     (8, (b"AVI ",)),
 )
 TS_PACKET_BYTES = 188
+LONGEST_S = 1e9  # 31 years; nanoseconds leave 64 bits at nine times that
 DECLARED_SLACK_NS = NS_PER_S // 2
 ATTACHED_PICTURE = 0x0400
 REMEDY_REPAIR = "fetch the file again, or keep what is there: ffmpeg -i IN -c copy OUT.mkv"
@@ -223,7 +224,7 @@ def _missing_packets(container: InputContainer, tallies: dict[int, StreamTally])
 
 
 def _index(columns: _Columns, time_base: Fraction, origin_ns: int, *, name: str) -> PacketIndex:
-    pts = _timestamps(columns, name)
+    pts = _timestamps(columns, time_base, name)
     if len(pts) == 0:
         raise SourceError("no_frames", f"{name} has a video stream without frames", remedy="record it again")
     starts = _flags(columns.starts)
@@ -247,15 +248,17 @@ def _flags(column: bytearray) -> np.ndarray:
     return np.frombuffer(column, np.uint8).astype(np.bool_)
 
 
-def _timestamps(columns: _Columns, name: str) -> np.ndarray:
+def _timestamps(columns: _Columns, time_base: Fraction, name: str) -> np.ndarray:
     """Presentation times; a container that has only decoding times (AVI) gives those, where nothing is reordered."""
-    pts = np.frombuffer(columns.pts, np.int64)
-    if len(pts) == 0 or (pts != NO_PTS).any():
-        return pts
-    dts = np.frombuffer(columns.dts, np.int64)
-    if (dts == NO_PTS).any():
+    times = np.frombuffer(columns.pts, np.int64)
+    if (times == NO_PTS).all():
+        times = np.frombuffer(columns.dts, np.int64)
+    known = times[times != NO_PTS]
+    if len(times) and not len(known):
         raise SourceError("unsupported", f"{name} has no timestamps", remedy=REMEDY_REMUX)
-    return dts
+    if len(known) and max(abs(int(known.min())), abs(int(known.max()))) * time_base > LONGEST_S:
+        raise SourceError("unsupported", f"{name} has timestamps years from its start", remedy=REMEDY_REMUX)
+    return times
 
 
 def _shown_only(index: PacketIndex, needs_before: np.ndarray, name: str) -> PacketIndex:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import av
@@ -59,14 +59,14 @@ class Picture:
     frame: StoredImage | None = None
     look: Look | None = None
     clip: StoredImage | None = None
-    crops: tuple[Crop, ...] = ()
+    crops: Mapping[int, Crop] = field(default_factory=dict)  # by the region's place in the game's list
 
     @property
     def size_bytes(self) -> int:
         """About what it holds in memory."""
         images = sum(len(image.jpeg) for image in (self.frame, self.clip) if image is not None)
         look = self.look.luma.nbytes + self.look.colours.nbytes if self.look is not None else 0
-        return PER_PICTURE_BYTES + images + look + sum(crop.planes.nbytes for crop in self.crops)
+        return PER_PICTURE_BYTES + images + look + sum(crop.planes.nbytes for crop in self.crops.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +79,27 @@ class Recipe:
     regions: tuple[HudRegion, ...]
 
 
+def role_of(region: HudRegion) -> Role:
+    """What a frame is wanted for if this region is cut out of it."""
+    return Role.MESSAGE if region.kind == "message" else Role.NUMBER
+
+
 class PictureMaker:
     """Turns decoded frames into `Picture`s. One for each thread: converters are kept between frames."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._for_frames, self._for_clips, self._for_crops = (VideoReformatter() for _ in range(3))
-        self._last_crops: tuple[Crop, ...] = ()
+        self._last_crops: dict[int, Crop] = {}
 
     def begin_segment(self) -> None:
         """What follows stands by itself, so that the result does not depend on who made the segment before."""
-        self._last_crops = ()
+        self._last_crops = {}
 
     def make(self, frame: av.VideoFrame, roles: Role) -> Picture:
         stored, look = self._stored(frame) if roles & (Role.RATE | Role.SCENE) else (None, None)
         clip = self._clip(frame) if roles & Role.CLIP else None
-        crops = self._crops(frame) if roles & Role.HUD else ()
+        crops = self._crops(frame, roles) if roles & (Role.NUMBER | Role.MESSAGE) else {}
         return Picture(stored, look, clip, crops)
 
     def _stored(self, frame: av.VideoFrame) -> tuple[StoredImage, Look]:
@@ -115,15 +120,18 @@ class PictureMaker:
         scaled = converter.reformat(frame, width, height, "bgr24", threads=1)
         return self._recipe.display.oriented(scaled.to_ndarray())
 
-    def _crops(self, frame: av.VideoFrame) -> tuple[Crop, ...]:
+    def _crops(self, frame: av.VideoFrame, roles: Role) -> dict[int, Crop]:
         """The crop of each region; the one of the picture before where its luma is the same to the last pixel."""
         if frame.format.name not in CROP_FORMATS:
             frame = self._for_crops.reformat(frame, format="yuv444p", threads=1)
         planes = [_plane(plane) for plane in frame.planes[:3]]
-        last: Sequence[Crop | None] = self._last_crops or (None,) * len(self._recipe.regions)
-        pairs = zip(self._recipe.regions, last, strict=True)
-        self._last_crops = tuple(self._crop(frame, planes, region, before) for region, before in pairs)
-        return self._last_crops
+        crops = {
+            number: self._crop(frame, planes, region, self._last_crops.get(number))
+            for number, region in enumerate(self._recipe.regions)
+            if roles & role_of(region)
+        }
+        self._last_crops |= crops
+        return crops
 
     def _crop(
         self, frame: av.VideoFrame, planes: list[NDArray[np.uint8]], region: HudRegion, before: Crop | None

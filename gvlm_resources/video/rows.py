@@ -22,7 +22,7 @@ from gvlm_resources.video import encode
 from gvlm_resources.video.damage import Settled
 from gvlm_resources.video.display import Display
 from gvlm_resources.video.marks import DuplicateFinder, Look, motion, scene_distance
-from gvlm_resources.video.picture import Crop, Picture, StoredImage
+from gvlm_resources.video.picture import Crop, Picture, StoredImage, role_of
 from gvlm_resources.video.sampling import ClipWindow, Plan, Role
 
 BLOCK_SHARE = 80  # a HUD change is looked for in blocks of 1/80 of the picture's height: 6 px at 480, 9 px at 720
@@ -199,7 +199,7 @@ class _Shown:
 class HudRows:
     """Rows of `schemas.HUD_CROPS`: a region's crop for as long as its pixels stay. In the order of their ends.
 
-    A frame that could not be decoded ends every span: what it showed is not known.
+    A frame that could not be decoded ends the spans of the regions that it was wanted for: what it showed is not known.
     """
 
     def __init__(
@@ -215,9 +215,11 @@ class HudRows:
 
     def add(self, moment: Moment) -> None:
         if moment.picture is None:
-            self.close(moment.pts_ns)
+            for at, region in enumerate(self._regions):
+                if moment.roles & role_of(region):
+                    self._close_one(at, moment.pts_ns)
             return
-        for at, crop in enumerate(moment.picture.crops):
+        for at, crop in moment.picture.crops.items():
             shown = self._shown[at]
             if shown is not None and not self._changed(shown, crop):
                 shown.latest = crop

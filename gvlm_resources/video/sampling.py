@@ -21,7 +21,7 @@ from gvlm_resources.timebase import NS_PER_S, ns_from_s
 from gvlm_resources.video.packets import PacketIndex
 
 REGULAR = 0.9  # of the longest interval between key frames: from here on an interval counts as the regular one
-RATE_SLACK = 1.001  # a video of at most this times the HUD's rate has every frame looked at
+RATE_SLACK = 1.001  # a video of at most this times a region's rate has every frame looked at
 
 
 class Role(IntFlag):
@@ -30,7 +30,8 @@ class Role(IntFlag):
     RATE = 1
     SCENE = 2
     CLIP = 4
-    HUD = 8
+    NUMBER = 8
+    MESSAGE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,11 @@ class Wants:
 
     frames_hz: float | None = None
     clips: ClipRate | None = None
-    hud_hz: float | None = None
+    numbers_hz: float | None = None
+    messages_hz: float | None = None
 
     def __post_init__(self) -> None:
-        if any(rate is not None and rate <= 0 for rate in (self.frames_hz, self.hud_hz)):
+        if any(rate is not None and rate <= 0 for rate in (self.frames_hz, self.numbers_hz, self.messages_hz)):
             raise ValueError(f"a rate is positive, got {self}")
 
 
@@ -136,7 +138,7 @@ def frames_at_rate(index: PacketIndex, rate_hz: float) -> NDArray[np.int64]:
     return np.unique(frames[frames >= 0])
 
 
-def frames_for_hud(index: PacketIndex, rate_hz: float) -> NDArray[np.int64]:
+def frames_up_to(index: PacketIndex, rate_hz: float) -> NDArray[np.int64]:
     """Every frame of a video of at most `rate_hz`, else those on screen at k / rate_hz."""
     count = len(index.times_ns)
     shown_ns = index.end_ns - int(index.times_ns[0])
@@ -193,8 +195,10 @@ def plan(index: PacketIndex, wants: Wants) -> Plan:
         windows = clip_windows(index, wants.clips)
         for window in windows:
             roles[window.frames] |= np.uint8(Role.CLIP)
-    if wants.hud_hz is not None:
-        roles[frames_for_hud(index, wants.hud_hz)] |= np.uint8(Role.HUD)
+    if wants.numbers_hz is not None:
+        roles[frames_up_to(index, wants.numbers_hz)] |= np.uint8(Role.NUMBER)
+    if wants.messages_hz is not None:
+        roles[frames_up_to(index, wants.messages_hz)] |= np.uint8(Role.MESSAGE)
     segments, own, lead = _decoding(index, roles)
     return Plan(index, roles, windows, segments, own, lead)
 

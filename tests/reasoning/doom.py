@@ -9,7 +9,7 @@ from gvlm_resources.timebase import NS_PER_S, Span, moment_id
 
 RUN_A = "doom-run-a-0123456789ab"
 RUN_B = "doom-run-b-ba9876543210"
-KINDS = ("damage", "death", "heal", "message", "pickup", "respawn", "shot", "speech", "weapon_change")
+KINDS = ("damage", "death", "heal", "message", "pickup", "respawn", "scene_change", "shot", "speech", "weapon_change")
 JPEG = b"\xff\xd8\xff\xe0frame\xff\xd9"
 
 
@@ -28,13 +28,13 @@ def event(
         source=more.get("source", "event"),
         kind=kind,
         start_ns=start,
-        end_ns=start + NS_PER_S // 2,
+        end_ns=start + NS_PER_S // 10,
         text=text,
         subject=subject,
         value=value,
         confidence=more.get("confidence", 0.95),
         frame_id=moment_id("f", start // NS_PER_S * NS_PER_S),
-        similarity=None,
+        evidence=(moment_id(more.get("of", "g"), start),),
     )
 
 
@@ -58,38 +58,57 @@ def run_a() -> list[Row]:
     def e(*args, **more):
         return event(RUN_A, *args, **more)
 
+    def hit(clock, amount, before, **more):
+        text = f"Took {amount} damage (health {before} to {before - amount})."
+        return e(clock, "damage", text, subject="health", value=-amount, **more)
+
+    imp = 'Died, killed by an imp (health 23 to 0). On screen: "Player was burned by an imp."'
+    gun = 'Picked up a pump-action shotgun. On screen: "Got the pump-action shotgun!"'
     return [
-        e("0:05", "message", "Entering the Phobos lab", source="text", confidence=0.8),
-        e("0:12", "pickup", "Picked up 4 shotgun shells.", subject="4 shotgun shells"),
-        e("0:20", "pickup", "Picked up a stimpack.", subject="stimpack"),
-        e("0:20.4", "heal", "Gained 10 health (health 69 to 79).", subject="health", value=10),
-        e("0:33", "damage", "Took 12 damage (health 79 to 67).", subject="health", value=-12),
-        e("0:36", "shot", "Fired (ammo 50 to 48).", subject="ammo", value=-2),
-        e("0:38", "damage", "Took 20 damage (health 67 to 47).", subject="health", value=-20),
-        e("0:41", "damage", "Took 24 damage (health 47 to 23).", subject="health", value=-24),
-        e("0:45", "damage", "Took 23 damage (health 23 to 0).", subject="health", value=-23, confidence=0.7),
-        e("0:45", "death", "Died (health 23 to 0)."),
-        e("0:45.2", "message", "Player was killed by an imp."),
-        e("0:49", "respawn", "Respawned (health 0 to 100)."),
-        e("1:00", "pickup", "You got the shotgun!", subject="shotgun"),
-        e("1:05", "weapon_change", "Changed to the shotgun.", subject="shotgun"),
-        e("1:10", "pickup", "Picked up 4 shotgun shells.", subject="4 shotgun shells"),
-        e("1:20", "shot", "Fired (ammo 12 to 11).", subject="ammo", value=-1),
-        e("1:30", "speech", "i think there is a lava pool behind that door", source="speech", confidence=0.6),
-        e("1:52", "damage", "Took 100 damage (health 100 to 0).", subject="health", value=-100),
-        e("1:52", "death", "Died (health 100 to 0)."),
-        e("1:56", "respawn", "Respawned (health 0 to 100)."),
-        e("2:20", "pickup", "Picked up a medikit.", subject="medikit"),
-        e("3:00", "damage", "Took 30 damage (health 100 to 70).", subject="health", value=-30),
-        e("3:10", "damage", "Took 70 damage (health 70 to 0).", subject="health", value=-70),
-        e("3:10", "death", "Died (health 70 to 0)."),
+        e("0:02", "scene_change", "The scene changes."),
+        e("0:05", "message", "Entering the Phobos lab", source="text", confidence=0.8, of="o"),
+        e("0:12", "pickup", "Picked up shotgun shells.", subject="shotgun shells", of="o"),
+        e(
+            "0:20",
+            "pickup",
+            "Picked up health refill (stimpack) (health 69 to 79).",
+            subject="health refill (stimpack)",
+            value=10,
+            of="o",
+        ),
+        hit("0:33", 12, 79),
+        e("0:36", "shot", "Fired the pistol (ammo 50 to 48).", subject="pistol", value=-2),
+        hit("0:38", 20, 67),
+        hit("0:41", 24, 47),
+        hit("0:45", 23, 23, confidence=0.7),
+        e("0:45", "death", imp, subject="imp", value=-23, of="o"),
+        e("0:49", "respawn", "Came back to life (health 0 to 100).", subject="health", value=100),
+        e("1:00", "pickup", gun, subject="pump-action shotgun", of="o"),
+        e("1:05", "weapon_change", "Changed weapon to the shotgun.", subject="shotgun"),
+        e("1:10", "pickup", "Picked up shotgun shells.", subject="shotgun shells", of="o"),
+        e("1:20", "shot", "Fired the shotgun (ammo 12 to 11).", subject="shotgun", value=-1),
+        e("1:30", "speech", "Somebody says: i think there is a lava pool behind that door", confidence=0.6, of="s"),
+        hit("1:52", 100, 100),
+        e("1:52", "death", "Died (health 100 to 0).", value=-100),
+        e("1:56", "respawn", "Came back to life (health 0 to 100).", subject="health", value=100),
+        e(
+            "2:20",
+            "pickup",
+            "Picked up large health refill (medikit) (health 100 to 125).",
+            subject="large health refill (medikit)",
+            value=25,
+            of="o",
+        ),
+        hit("3:00", 55, 125),
+        hit("3:10", 70, 70),
+        e("3:10", "death", "Died (health 70 to 0).", value=-70),
     ]
 
 
 def run_a_states() -> list[StateReading]:
     health = [
         ("0:00", 69),
-        ("0:20.4", 79),
+        ("0:20", 79),
         ("0:33", 67),
         ("0:38", 47),
         ("0:41", 23),
@@ -97,7 +116,7 @@ def run_a_states() -> list[StateReading]:
         ("0:49", 100),
         ("1:52", 0),
     ]
-    health += [("1:56", 100), ("3:00", 70), ("3:10", 0)]
+    health += [("1:56", 100), ("2:20", 125), ("3:00", 70), ("3:10", 0)]
     ammo = [("0:00", 50), ("0:36", 48), ("1:20", 11)]
     return [*readings(RUN_A, "health", health, "4:00"), *readings(RUN_A, "ammo", ammo, "3:00")]
 
@@ -133,7 +152,9 @@ class FakeSource:
         return tuple(
             r
             for r in self.rows_
-            if video_id in (None, r.video_id) and r.is_kind(kinds) and (span is None or span.overlaps(r.span))
+            if video_id in (None, r.video_id)
+            and (not kinds or {r.kind, r.source} & set(kinds))
+            and (span is None or span.overlaps(r.span))
         )
 
     def states(self, *, video_id, variables, span):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -64,6 +65,8 @@ def test_the_hit_that_kills_counts_among_those_before_the_death_and_the_death_it
         ("when did I pick up the shotgun?", ["01:00"]),
         ("when did I last pick up ammo?", ["01:10"]),
         ("when did I find a medkit", ["02:20"]),
+        ("when did I take the stimpack", ["00:20"]),
+        ("when did I pick up a health refill", ["00:20", "02:20"]),
         ("when did I first get hit after respawning", ["01:52"]),
     ],
 )
@@ -90,14 +93,41 @@ def test_shotgun_shells_are_not_the_shotgun_but_they_are_ammo() -> None:
     assert labels(answer("how much ammo did I pick up")) == ["00:12", "01:10"]
 
 
-def test_a_message_beside_an_event_names_what_it_was() -> None:
+def test_a_word_for_a_kind_of_thing_means_all_of_that_kind() -> None:
+    names = ["armor bonus", "force field vest (green armor)", "shotgun shells", "missile launcher (rocket launcher)"]
+    rows = [event(RUN_A, f"0:1{n}", "pickup", f"Picked up {name}.", subject=name) for n, name in enumerate(names)]
+    source = FakeSource(rows, [], one_video().videos_)
+    assert labels(answer("how many times did I pick up armor", source)) == ["00:10", "00:11"]
+    assert labels(answer("which weapons did I find", source)) == ["00:13"]
+    assert labels(answer("how many rocket launchers did I pick up", source)) == ["00:13"]
+    assert labels(answer("how much ammo did I pick up", source)) == ["00:12"]
+
+
+def test_what_an_event_was_is_named_by_its_row_or_by_a_message_beside_it() -> None:
     given = answer("how many times was I killed by an imp?")
-    assert given.text.startswith("You died once matching “imp”: at [00:45].")
-    assert "“Player was killed by an imp.” [00:45]" in given.text
+    assert given.text == "You died once matching “imp”: at [00:45]."
+    rows = [
+        event(RUN_A, "0:45", "death", "Died (health 23 to 0)."),
+        event(RUN_A, "0:46", "message", "Burned by an imp."),
+    ]
+    given = answer("how many times was I killed by an imp?", FakeSource(rows, [], one_video().videos_))
+    assert given.text == "You died once matching “imp”: at [00:45]. The screen said “Burned by an imp.” [00:46]."
+
+
+def test_a_message_that_an_event_was_read_from_is_still_a_message() -> None:
+    given = answer("what messages were shown before 1:30?")
+    assert "“Entering the Phobos lab” [00:05]" in given.text
+    assert "“Player was burned by an imp.” [00:45]" in given.text
+    assert "“Got the pump-action shotgun!” [01:00]" in given.text
+
+
+def test_a_pickup_that_raised_the_health_is_a_heal_as_well() -> None:
+    assert answer("how much health did I regain?").text == "You gained 35 health in 2 heals, at [00:20] and [02:20]."
+    assert answer("did I ever heal?").text.startswith("Yes. You gained health twice")
 
 
 def test_amounts_are_added_up() -> None:
-    assert answer("how much damage did I take?").text.startswith("You took 279 damage in 7 hits")
+    assert answer("how much damage did I take?").text.startswith("You took 304 damage in 7 hits")
     assert answer("how much damage did I take before 1:00?").text.startswith(
         "Before 01:00 you took 79 damage in 4 hits"
     )
@@ -108,8 +138,8 @@ def test_amounts_are_added_up() -> None:
     [
         ("did I die more than twice?", "Yes. You died 3 times"),
         ("did I die more than three times?", "No. You died 3 times"),
-        ("did I take more than 200 damage?", "Yes. You were hit 7 times for 279 damage"),
-        ("did I lose more than 300 health?", "No. You were hit 7 times for 279 damage"),
+        ("did I take more than 200 damage?", "Yes. You were hit 7 times for 304 damage"),
+        ("did I lose more than 400 health?", "No. You were hit 7 times for 304 damage"),
         ("did I die between 2:00 and 2:30?", "No. The timeline records no death between 02:00 and 02:30."),
     ],
 )
@@ -131,7 +161,8 @@ def test_a_death_is_explained_by_the_hits_that_led_up_to_it() -> None:
     assert given.text == (
         "You died at [00:45]. In the 12 seconds before, you took 4 hits worth 79 damage, and your health fell from "
         "79 [00:20] to 0 [00:45]: 12 at [00:33], 20 at [00:38], 24 at [00:41] and the last, 23, at [00:45]. The last "
-        "gain was health +10 at [00:20], before the fight. The screen said “Player was killed by an imp.” [00:45]."
+        "thing picked up was health refill (stimpack) at [00:20], before the fight. The timeline reads: “Died, killed "
+        "by an imp (health 23 to 0).” On the screen: “Player was burned by an imp.”"
     )
     assert given.supported
     assert given.confidence == pytest.approx(0.7)  # of the weakest row cited
@@ -175,8 +206,9 @@ def test_of_many_hits_the_heaviest_and_the_last_are_told_and_all_are_cited() -> 
 
 def test_why_without_a_death_tells_what_came_before_and_claims_no_reason() -> None:
     given = answer("why did I switch weapons at 1:00")
-    assert "Changed to the shotgun" in given.text
-    assert "You got the shotgun! [01:00]" in given.text
+    assert "Changed weapon to the shotgun." in given.text
+    assert "Picked up a pump-action shotgun" in given.text
+    assert labels(given) == ["01:05", "01:00"]
     assert "not the reason" in given.text
 
 
@@ -194,7 +226,7 @@ def test_why_without_a_death_tells_what_came_before_and_claims_no_reason() -> No
         ("what was my health when I died the second time", "At 01:52 your health was 0"),
         ("how much health did I have before my first death?", "your health was 23"),
         ("lowest health between 1:00 and 1:30", "lowest health between 01:00 and 01:30 was 100"),
-        ("what was my highest health", "Your highest health was 100"),
+        ("what was my highest health", "Your highest health was 125, at [02:20]"),
         ("when did my health drop below 50?", "below 50 at [00:38] (47), [01:52] (0) and [03:10] (0)"),
         ("did my health drop below 50 before 0:30", "No. Your health was never read below 50"),
         ("did I have more than 50 health at 1:00?", "Yes. At 01:00 your health was 100"),
@@ -240,9 +272,36 @@ def test_before_an_event_is_told_for_each_such_event() -> None:
     assert labels(given) == ["00:41", "00:45", "01:52", "03:10"]
 
 
+def test_a_burst_of_shots_is_one_line_and_every_shot_is_cited() -> None:
+    shots = [event(RUN_A, f"0:10.{s}", "shot", "Fired the pistol.", subject="pistol", value=-1) for s in range(10)]
+    source = FakeSource(
+        [*shots, event(RUN_A, "0:15", "shot", "Fired the pistol.", subject="pistol")], [], one_video().videos_
+    )
+    given = answer("what happened at 0:12?", source)
+    assert given.text.splitlines()[1:] == [
+        "- [00:10] Fired the pistol. 10 times until [00:10].",
+        "- [00:15] Fired the pistol.",
+    ]
+    assert len(given.citations) == 11
+
+
+def test_a_life_is_from_a_respawn_to_the_death_that_ended_it() -> None:
+    assert labels(answer("what happened during my second life?")) == [
+        "01:00",
+        "01:05",
+        "01:10",
+        "01:20",
+        "01:30",
+        "01:52",
+    ]
+    assert answer("how much damage did I take in my second life").text.startswith(
+        "Between 00:49 and 01:52 you took 100"
+    )
+
+
 def test_a_summary_speaks_of_every_kind_and_cites_each_claim() -> None:
     given = answer("summarize the video")
-    for said in ("Run A runs 05:00", "died 3 times", "279 damage in 7 hits", "picked up 5 items", "1 utterance"):
+    for said in ("Run A runs 05:00", "died 3 times", "304 damage in 7 hits", "picked up 5 items", "1 utterance"):
         assert said in given.text
     assert all("[" in sentence for sentence in re.split(r"(?<=\.) ", given.text)[1:])
 
@@ -266,6 +325,18 @@ def test_nothing_found_says_what_was_looked_for_and_what_is_there() -> None:
     assert not given.supported
     assert given.text.startswith("The timeline holds nothing on “purple dragon”.")
     assert "the 10 rows nearest to “purple dragon”" in given.text
+
+
+def test_a_row_near_in_meaning_is_about_the_question_without_a_common_word() -> None:
+    class Near(FakeSource):
+        def search(self, text, **scope):
+            return (replace(self.rows_[0], similarity=self.near),)
+
+    source = Near([event(RUN_A, "1:30", "speech", "Somebody says: a lava pool", of="s")], [], one_video().videos_)
+    source.near = 0.5
+    assert answer("molten rock", source).supported
+    source.near = 0.2
+    assert answer("molten rock", source).text.startswith("The timeline holds nothing on “molten rock”.")
 
 
 def test_an_event_kind_that_the_game_finds_and_that_never_came_is_a_count_of_none() -> None:

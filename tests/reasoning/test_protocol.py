@@ -20,7 +20,6 @@ def answer(text: str = "how many times did I die?") -> Answer:
 def test_an_answer_is_the_same_after_json_there_and_back(text: str) -> None:
     given = answer(text)
     assert Answer.from_json(given.to_json()) == given
-    assert Answer.from_json(json.dumps(given.to_dict())) == given
 
 
 @pytest.mark.parametrize(
@@ -35,7 +34,7 @@ def test_an_answer_is_the_same_after_json_there_and_back(text: str) -> None:
     ],
 )
 def test_json_that_is_no_answer_is_refused(change) -> None:
-    value = answer().to_dict()
+    value = json.loads(answer().to_json())
     change(value)
     with pytest.raises(QuestionError, match="no stored answer"):
         Answer.from_json(json.dumps(value))

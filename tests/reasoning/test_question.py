@@ -222,6 +222,11 @@ def anchors(text: str) -> list[tuple[str, tuple, tuple, int | None, float | None
         ("how many items had I collected when I died", [("before", ("death",), (), None, None)]),
         ("how many times did I die before I got the shotgun?", [("before", ("pickup",), ("shotgun",), None, None)]),
         ("between 0:30 and my first death what happened", [("before", ("death",), (), 1, None)]),
+        ("what did I do during my first life", [("before", ("death",), (), 1, 10**9)]),
+        (
+            "what happened in my second life",
+            [("before", ("death",), (), 2, 10**9), ("after", ("respawn",), (), 1, 10**9)],
+        ),
         # no anchors
         ("when did I die", []),
         ("when was I hit", []),

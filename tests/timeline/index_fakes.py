@@ -76,7 +76,8 @@ def _fits(row: TimelineRow, scope: Scope) -> bool:
 def row(text: str, at_s: float = 0.0, *, source: str = "event", kind: str = "damage", until_s: float = 0.0) -> dict:
     """One row, one second long if not said otherwise."""
     start_ns = int(at_s * S)
-    return {"text": text, "start_ns": start_ns, "end_ns": int(until_s * S) or start_ns + S, "source": source, "kind": kind}
+    end_ns = int(until_s * S) or start_ns + S
+    return {"text": text, "start_ns": start_ns, "end_ns": end_ns, "source": source, "kind": kind}
 
 
 def video(video_id: str, *rows: dict, encoder: object = None) -> pa.Table:

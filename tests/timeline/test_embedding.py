@@ -17,7 +17,7 @@ from gvlm_resources.lake import files
 from gvlm_resources.timeline import embedding, embedding_openvino
 from gvlm_resources.timeline.embedding import TextEncoder, cosines
 from gvlm_resources.timeline.embedding_openvino import PROBE_VECTORS, SEAL, OpenVinoEncoder, converted
-from tests.timeline.encoder_contract import TextEncoderContract
+from tests.timeline.encoder_contract import VARIED, TextEncoderContract
 from tests.timeline.index_fakes import WordEncoder
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ class TestWordEncoder(TextEncoderContract):
 
 
 def test_both_runtimes_give_the_same_vectors(openvino_encoder: TextEncoder, reference: TextEncoder) -> None:
-    words = "health ammo shotgun imp damage door blue key player monster armor secret rocket enemy behind you".split()
+    words = VARIED[0].split() + VARIED[4].split()
     random = np.random.default_rng(3)
     sentences = [" ".join(random.choice(words, size=n)) for n in range(1, 60)]
     varied = [
@@ -159,7 +159,7 @@ def test_several_that_convert_at_once_end_with_one_whole_model(conversions: Conv
     model = embedding.locate()
     with ThreadPoolExecutor(8) as pool:
         folders = set(pool.map(lambda _: converted(model, tmp_path), range(8)))
-    assert [path for path in tmp_path.iterdir()] == list(folders)
+    assert list(tmp_path.iterdir()) == list(folders)
 
 
 def test_a_missing_package_is_named_with_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
