@@ -175,6 +175,22 @@ def damaged(path: Path, target: Path, positions: Sequence[int], *, keep_bytes: i
     return target
 
 
+def looped(path: Path, target: Path, times: int) -> Path:
+    """The packets of a film over and over, one turn after the other with half a second between."""
+    with av.open(str(path)) as source, av.open(str(target), "w") as output:
+        packets = [packet for packet in source.demux() if packet.size]
+        copies = {stream.index: output.add_stream_from_template(stream) for stream in source.streams}
+        turn_s = Fraction(source.duration, 1_000_000) + Fraction(1, 2)
+        own = [(packet.stream_index, packet.pts, packet.dts, packet.time_base) for packet in packets]
+        for turn in range(times):
+            for packet, (number, pts, dts, time_base) in zip(packets, own, strict=True):
+                packet.stream, packet.time_base = copies[number], time_base
+                later = turn * round(turn_s / time_base)
+                packet.pts, packet.dts = pts + later, dts + later
+                output.mux(packet)
+    return target
+
+
 def cut_without_encoding(path: Path, target: Path, first_s: float) -> Path:
     """A copy of an MP4 that starts at `first_s`: packets from the key frame before, hidden by an edit list."""
     with av.open(str(path)) as source, av.open(str(target), "w", options={"avoid_negative_ts": "disabled"}) as output:
