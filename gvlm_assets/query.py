@@ -90,7 +90,10 @@ def _recipe(lake_folder: LakeFolder, question: QuestionRecord, settings: Setting
         source=question.question_id,
         upstream={key: lake.get(INDEX, key).fingerprint for key in _scope(lake_folder, question)},
         settings={"reasoning": settings.reasoning.model_dump(mode="json")},
-        models={"text": models.identities(settings)["text"]},
+        models={
+            "text": models.identities(settings)["text"],
+            "core": models.reasoning_core(settings.reasoning).model,
+        },
     )
 
 

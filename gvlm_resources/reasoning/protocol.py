@@ -5,7 +5,7 @@ needs and hands the `Evidence` to a `ReasoningCore`, which composes the `Answer`
 that every core answers from the same evidence and each answer carries the trace of how it was found.
 
 Two cores stand beside this file: `extractive.py` and `openai_core.py`. A further one is a module of its own with a
-class that has `name`, `model` and `compose`, and a line in `cores.py`.
+class that has `name`, `model` and `compose`, and a line in `bindings.Models.reasoning_core`.
 """
 
 from __future__ import annotations
