@@ -273,7 +273,7 @@ def build(size: Size, corpus: Corpus, folder: Path, model: str) -> Iterator[str]
     yield f"  a video replaced by half its rows: {used(lambda: store.replace_video(name, last[: last.num_rows // 2]))}"
     store.replace_video(name, last)
     names = [video["video_id"][0].as_py() for video in young]
-    yield f"  a search by meaning in one of {YOUNG} videos not yet indexed: {search_ms(folder, names, corpus):.1f} ms CPU"
+    yield f"  a search in one of {YOUNG} videos not yet indexed: {search_ms(folder, names, corpus):.1f} ms CPU"
     yield f"  compacted with {YOUNG} videos new: {used(lambda: compact(store, threshold))}"
     yield f"  the same search afterwards: {search_ms(folder, names, corpus):.1f} ms CPU"
     condition = store.condition()
@@ -412,22 +412,19 @@ def prepare(size: Size, corpus: Corpus, encoder: embedding.TextEncoder, random: 
 
 
 def encoder_lines(encoder: embedding.TextEncoder, texts: Sequence[str], cache: Path) -> Iterator[str]:
-    """Sentences a CPU second of both runtimes, and how far their vectors lie apart."""
-    reference = embedding.load("sentence-transformers", cache=cache)
-    vectors, rates = {}, {}
-    for name, each in (("openvino", encoder), ("sentence-transformers", reference)):
-        each.encode(texts[:64])
+    """Sentences a CPU second of both runtimes, the best of three turns each, and how far their vectors lie apart."""
+    encoders = {"openvino": encoder, "sentence-transformers": embedding.load("sentence-transformers", cache=cache)}
+    vectors, best_s = {}, dict.fromkeys(encoders, float("inf"))
+    for name, each in list(encoders.items()) * 3:
         start = time.process_time()
         vectors[name] = each.encode(texts)
-        rates[name] = len(texts) / (time.process_time() - start)
-    ratio = rates["openvino"] / rates["sentence-transformers"]
+        best_s[name] = min(best_s[name], time.process_time() - start)
+    ratio = best_s["sentence-transformers"] / best_s["openvino"]
     least = embedding.cosines(vectors["openvino"], vectors["sentence-transformers"]).min()
-    rate = f"{rates['openvino']:,.0f} sentences a CPU second"
+    rate = f"{len(texts) / best_s['openvino']:,.0f} sentences a CPU second"
     yield f"  {rate}, {ratio:.1f} times sentence-transformers, cosine to it >= {least:.5f}"
-    start = time.process_time()
-    for text in texts[:50]:
-        encoder.encode([text])
-    yield f"  one question: {(time.process_time() - start) / 50 * 1e3:.1f} ms CPU"
+    costs = [used(lambda text=text: encoder.encode([text])).cpu_s for text in texts[:50]]
+    yield f"  one question: {np.median(costs) * 1e3:.1f} ms CPU"
 
 
 def show(lines: Iterator[Line]) -> list[Line]:

@@ -72,9 +72,9 @@ class WalkGrid:
         self._doors = np.isin(np.arange(len(level.floor)), _door_sectors(level))
         self._lifts = np.isin(np.arange(len(level.floor)), _lift_sectors(level))
         self._hurts = level.hurts & avoid_damage
-        self._heights: tuple[bytes, bytes] | None = None
+        self._floors, self._ceilings = level.floor, level.ceiling
         self._things: frozenset[Point] = frozenset()
-        self.update(level.floor, level.ceiling, ())
+        self._rebuild()
 
     def cell_at(self, x: float, y: float) -> Cell:
         """The cell of a point in map units, held inside the grid."""
@@ -86,10 +86,19 @@ class WalkGrid:
 
     def update(self, floors: NDArray[np.float32], ceilings: NDArray[np.float32], solid_things: Iterable[Point]) -> None:
         """Take in floors and ceilings as they are now, and the places of things that stand in the way."""
-        heights, things = (floors.tobytes(), ceilings.tobytes()), frozenset(solid_things)
-        if heights == self._heights and things == self._things:
+        things = frozenset(solid_things)
+        if np.array_equal(floors, self._floors) and np.array_equal(ceilings, self._ceilings) and things == self._things:
             return
-        self._heights, self._things = heights, things
+        self._floors, self._ceilings, self._things = floors, ceilings, things
+        self._rebuild()
+
+    def give_up_door(self, sector: int) -> None:
+        """Take a door as a wall while it is closed: it did not open."""
+        self._doors[sector] = False
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        floors, ceilings = self._floors, self._ceilings
         # A door is taken as open: whoever walks there opens it.
         opened = np.where(self._doors & (ceilings - floors < BODY_HEIGHT), floors + BODY_HEIGHT + STEP_HEIGHT, ceilings)
         floor = np.append(floors, np.float32(1e4))[self.sector].astype(np.float32)
@@ -188,8 +197,7 @@ class WalkGrid:
     def can_see(self, start: Point, start_z: float, end: Point, end_z: float) -> bool:
         """Whether nothing of the level's floors, ceilings and walls lies between two points."""
         cells = self._cells_between(start, end)
-        floors = np.append(np.frombuffer(self._heights[0], np.float32), np.float32(1e4))
-        ceilings = np.append(np.frombuffer(self._heights[1], np.float32), np.float32(-1e4))
+        floors, ceilings = np.append(self._floors, np.float32(1e4)), np.append(self._ceilings, np.float32(-1e4))
         sectors = self.sector[cells[:, 0], cells[:, 1]]
         z = np.linspace(start_z, end_z, len(cells))
         return bool(((floors[sectors] < z) & (ceilings[sectors] > z)).all())
@@ -199,8 +207,12 @@ class WalkGrid:
 
     def headroom(self, sector: int) -> float:
         """Height between floor and ceiling of a sector, as they are now."""
-        floors, ceilings = (np.frombuffer(values, np.float32) for values in self._heights)
-        return float(ceilings[sector] - floors[sector])
+        return float(self._ceilings[sector] - self._floors[sector])
+
+    def closed_doors(self, cells: Iterable[Cell]) -> set[int]:
+        """Sectors of the closed doors in `cells`."""
+        sectors = {int(self.sector[cell]) for cell in cells}
+        return {one for one in sectors if one >= 0 and self._doors[one] and self.headroom(one) < BODY_HEIGHT}
 
     def _cells_between(self, start: Point, end: Point) -> NDArray[np.int64]:
         count = max(int(np.hypot(end[0] - start[0], end[1] - start[1]) / (CELL / 2)), 1) + 1

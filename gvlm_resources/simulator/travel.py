@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gvlm_resources.simulator.actions import Buttons
-from gvlm_resources.simulator.navigation import BODY_HEIGHT, Cell, Search, WalkGrid
+from gvlm_resources.simulator.navigation import Cell, Search, WalkGrid
 from gvlm_resources.simulator.temperament import Temperament
 from gvlm_resources.simulator.view import Point, Thing, View, Wish
 from gvlm_resources.simulator.wad import LevelMap, Line, LineUse
@@ -137,6 +137,8 @@ class Traveller:
 
     def _step_aside(self, view: View) -> None:
         """Something holds the player: step aside at random, and leave the goal alone for a while."""
+        for door in self._grid.closed_doors(self._path[:12]):
+            self._grid.give_up_door(door)
         side = Buttons.LEFT if self._rng.random() < 0.5 else Buttons.RIGHT
         along = Buttons.BACKWARD if self._rng.random() < 0.6 else Buttons.FORWARD
         self._aside_until = view.tic + int(self._rng.integers(8, 18))
@@ -158,7 +160,9 @@ class Traveller:
             return Buttons.NONE
         reach = view.ahead(USE_RANGE)
         for line in self._usable:
-            if not _cross(view.here, reach, (line.x1, line.y1), (line.x2, line.y2)) or not self._wants(line):
+            if not line.faces(view.here) or not _cross(view.here, reach, (line.x1, line.y1), (line.x2, line.y2)):
+                continue
+            if not self._wants(line):
                 continue
             self._use_at = view.tic + (LIFT_PATIENCE_TICS if line.use is LineUse.LIFT else 45)
             if line.use is LineUse.DOOR:
@@ -179,9 +183,7 @@ class Traveller:
 
     def _wants(self, line: Line) -> bool:
         if line.use is LineUse.DOOR:
-            return self._grid.headroom(line.back) < BODY_HEIGHT and any(
-                self._grid.sector[cell] == line.back for cell in self._path[:24]
-            )
+            return line.back in self._grid.closed_doors(self._path[:24])
         return line.use is LineUse.LIFT and any(self._grid.is_lift(cell) for cell in self._path[:16])
 
     # -- planning

@@ -65,6 +65,11 @@ class Line:
     tag: int
     by_hand: bool  # is used, not crossed
 
+    def faces(self, point: tuple[float, float]) -> bool:
+        """Whether `point` lies on the line's front side, from where it can be used."""
+        along_x, along_y = self.x2 - self.x1, self.y2 - self.y1
+        return along_x * (point[1] - self.y1) - along_y * (point[0] - self.x1) < 0
+
     def in_front(self, distance: float) -> tuple[float, float]:
         """The point `distance` away from the line's middle on its front side, which is its right."""
         length = math.dist((self.x1, self.y1), (self.x2, self.y2)) or 1.0

@@ -24,7 +24,7 @@ from gvlm_resources.text.tracking import Change, Following, Line, Tracker
 DETECT_SCALE = 1.5  # the engine's own for 480 lines; at 1.0 it misses one line in eight (docs/ocr.md)
 READINGS = 3  # of one line: the reading that agrees most with the others is taken
 BACK = 4  # looks before the one that first detects a line in which it is searched: bright pictures hide lines
-SURE_AT_ONCE = 0.8  # least confidence of a line seen in one look only: bits of the moving picture look like letters
+SURE_AT_ONCE = 0.9  # least confidence of a line seen in one look only: bits of the moving picture look like letters
 SAME_ROW = 0.5  # share of the lower box's height: words of one line
 WORD_GAP = 3.0  # heights between two boxes of one line
 

@@ -11,23 +11,31 @@ from numpy.typing import NDArray
 from gvlm_resources import schemas
 from gvlm_resources.text import ink, ocr_rows
 from gvlm_resources.text.crops import Crop
+from gvlm_resources.text.ink import Ink
 from gvlm_resources.text.ocr_rows import Outcome, Row
-from gvlm_resources.text.protocol import DIGITS, Image, Reading, TextReader
+from gvlm_resources.text.protocol import Image, Reading, TextReader
 
-SURE = 0.9  # a reading from here on stands for every crop that looks the same; others are looked at a second time
+SURE = 0.9  # a reading from here on stands for every crop that looks the same; others are read a second time
 SURE_IF_FAINT = 0.7  # blank panels are read as numbers with up to 0.46, faint digits with 0.9 or more (docs/ocr.md)
 KNOWN_SHAPES = 512  # that a region remembers; the oldest goes first
 BLANK = Outcome("", 0.0, schemas.STATUS_FILTERED, ocr_rows.EMPTY)
+UNREAD = Outcome("", 0.0, schemas.STATUS_FAILED, ocr_rows.NOTHING_READ)
+NO_TEXT = Reading("", 0.0, 0.0, 0.0)
+DIGITS = "0123456789"
+NUMBERS = DIGITS + "%"  # a "%" beside a number is read so that it is not taken for a digit
 
 
 @dataclass(eq=False, slots=True)
 class Shape:
-    """One look of a number: two views of it until it is read, then what it says, the weakest digit as confidence."""
+    """One look of a number: its crop until that is read, then what it says, the weakest digit as confidence."""
 
-    plain: Image | None = None
-    contrasted: Image | None = None
-    is_faint: bool = False
+    crop: Image | None = None
+    ink: Ink | None = None
     outcome: Outcome | None = None
+
+    @property
+    def is_sure(self) -> bool:
+        return self.outcome is not None and self.outcome.confidence >= SURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +64,13 @@ class NumberRegion:
             failed = Outcome("", 0.0, schemas.STATUS_FAILED, ocr_rows.UNREADABLE_IMAGE)
             return self._note(crop, Shape(outcome=failed))
         found = ink.ink_of(image)
-        plain = ink.trimmed(image, found) if found.is_there else None
-        if plain is None:
+        if not found.is_there:
             return self._note(crop, Shape(outcome=BLANK))
         fingerprint = ink.fingerprint(found)
         known = None if fingerprint is None else self._known.like(fingerprint)
         if known is not None:
             return self._note(crop, known, is_first=False)
-        shape = Shape(plain, ink.contrasted(image, found), found.is_faint)
+        shape = Shape(image, found)
         if fingerprint is not None:
             self._known.add(fingerprint, shape)
         return self._note(crop, shape)
@@ -129,38 +136,56 @@ class KnownShapes:
 
     def keep_sure(self) -> None:
         """Forgets the shapes that were not read for sure: the next crop like them is read again."""
-        kept = [shape.outcome is not None and shape.outcome.confidence >= SURE for shape in self._shapes]
+        kept = [shape.is_sure for shape in self._shapes]
         self._fingerprints = self._fingerprints[np.array(kept, bool)] if self._shapes else self._fingerprints
         self._shapes = [shape for shape, keep in zip(self._shapes, kept, strict=True) if keep]
 
 
 def read_shapes(shapes: Sequence[Shape], reader: TextReader) -> None:
-    """Gives every shape its outcome: the surer of two views, where the first is not sure enough."""
-    first = reader.recognise([_image(shape.plain) for shape in shapes], alphabet=DIGITS)
-    doubtful = [index for index, reading in enumerate(first) if reading.weakest < SURE]
-    second = reader.recognise([_image(shapes[index].contrasted) for index in doubtful], alphabet=DIGITS)
-    surest = dict(enumerate(first))
-    for index, reading in zip(doubtful, second, strict=True):
-        surest[index] = max(first[index], reading, key=lambda one: one.weakest)
-    for index, shape in enumerate(shapes):
-        shape.outcome = _outcome(surest[index], is_faint=shape.is_faint)
-        shape.plain = shape.contrasted = None
+    """Gives every shape its outcome, and lets go of its crop."""
+    unread = [(shape, shape.crop, shape.ink) for shape in shapes if shape.crop is not None and shape.ink is not None]
+    for read, is_small in ((_read_digits, True), (_read_lines, False)):
+        chosen = [one for one in unread if (one[1].shape[0] < ink.SMALL_PX) == is_small]
+        for (shape, _, _), outcome in zip(chosen, read([one[1:] for one in chosen], reader), strict=True):
+            shape.outcome = outcome
+            shape.crop = shape.ink = None
 
 
-def _outcome(reading: Reading, *, is_faint: bool) -> Outcome:
-    if is_faint and reading.weakest < SURE_IF_FAINT:
+def _read_lines(looks: Sequence[tuple[Image, Ink]], reader: TextReader) -> list[Outcome]:
+    """Each number as a line of text; in a second light where it is doubtful, and the surer of the two is taken."""
+    readings = _recognised([ink.trimmed(*look) for look in looks], reader)
+    doubtful = [number for number, reading in enumerate(readings) if reading.weakest < SURE]
+    second = _recognised([ink.contrasted(*looks[number]) for number in doubtful], reader)
+    for number, reading in zip(doubtful, second, strict=True):
+        readings[number] = max(readings[number], reading, key=lambda one: one.weakest)
+    return [_outcome(reading, found) for reading, (_, found) in zip(readings, looks, strict=True)]
+
+
+def _recognised(views: Sequence[Image | None], reader: TextReader) -> list[Reading]:
+    """One reading a view; of none, nothing."""
+    readings = iter(reader.recognise([view for view in views if view is not None], alphabet=NUMBERS))
+    return [NO_TEXT if view is None else next(readings) for view in views]
+
+
+def _outcome(reading: Reading, found: Ink) -> Outcome:
+    if found.is_faint and reading.weakest < SURE_IF_FAINT:
         return BLANK
     digits = "".join(character for character in reading.text if character.isdigit())
-    if not digits:
-        return Outcome("", reading.weakest, schemas.STATUS_FAILED, ocr_rows.NOTHING_READ)
-    return Outcome(digits, reading.weakest)
+    return Outcome(digits, reading.weakest) if digits else UNREAD
+
+
+def _read_digits(looks: Sequence[tuple[Image, Ink]], reader: TextReader) -> list[Outcome]:
+    """Each small number digit by digit, each digit as sure as it is among the ten."""
+    parts = [ink.glyphs(found) for _, found in looks]
+    readings = iter(reader.recognise([glyph for glyphs in parts for glyph in glyphs], alphabet=DIGITS))
+    return [_joined([next(readings) for _ in glyphs]) for glyphs in parts]
+
+
+def _joined(digits: Sequence[Reading]) -> Outcome:
+    if not digits or any(len(digit.text) != 1 for digit in digits):
+        return UNREAD
+    return Outcome("".join(digit.text for digit in digits), min(digit.given for digit in digits))
 
 
 def _says(one: Outcome, other: Outcome) -> bool:
     return (one.text, one.status, one.reason) == (other.text, other.status, other.reason)
-
-
-def _image(view: Image | None) -> Image:
-    if view is None:
-        raise ValueError("a shape is read once")
-    return view

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]  # RGB (H, W, 3)
 
-DIGITS = "0123456789%"  # what a number of a HUD is drawn with; the "%" is read so that it is not taken for a digit
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Box:

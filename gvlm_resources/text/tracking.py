@@ -26,6 +26,7 @@ RELIEF_PX = 11  # brightness is taken relative to the mean of this square, which
 TAKEN = 0.4  # share of a line's height that may lie in a line that has been found already
 SAME_BOX = 0.5
 SAME_TEXT = 70.0  # of 100: every third letter may be misread
+SEAM_NS = 120_000_000  # longest gap over which a line that was lost goes on: a few frames of a flash
 READ_TOGETHER = 64  # crops the reader is given at once
 NOTHING = np.empty((0, 0), np.float32)  # the relief of a line that is gone: only its words are kept
 
@@ -311,7 +312,8 @@ def _joined(lines: Sequence[Line]) -> list[Text]:
     groups: dict[int, list[Line]] = {}  # by the id of the group's last line
     for line in lines:
         text = agreed(line.readings).text
-        before = next((one for one in line.after if id(one) in groups and _says(groups[id(one)], text)), None)
+        ended = [one for one in line.after if id(one) in groups and line.start_ns - one.end_ns <= SEAM_NS]
+        before = next((one for one in ended if _says(groups[id(one)], text)), None)
         if before is not None:
             groups[id(line)] = [*groups.pop(id(before)), line]
         elif line.detected:

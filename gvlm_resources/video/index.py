@@ -264,18 +264,16 @@ def _timestamps(columns: _Columns, time_base: Fraction, name: str) -> np.ndarray
 def _shown_only(index: PacketIndex, needs_before: np.ndarray, name: str) -> PacketIndex:
     """The index less what no player can show: packets before the first key frame, what leads it, a time shown twice."""
     displayed = index.displayed & (index.gop >= 0) & ~((index.gop == 0) & index.leading & needs_before)
-    shown = np.flatnonzero(displayed)
-    _, first = np.unique(index.pts[shown], return_index=True)
-    displayed = np.zeros(len(index), np.bool_)
-    displayed[shown[first]] = True
     if not displayed.any():
         raise SourceError("no_frames", f"{name} has a video stream without a frame to show", remedy="record it again")
     kept = replace(index, displayed=displayed)
     early_ns = int(kept.times_ns[0])
     if early_ns < 0:  # the container's start time is an estimate of FFmpeg's where the header has none
         kept = replace(kept, origin_ns=kept.origin_ns + early_ns)
-    if kept.turns_back_at is not None:
-        at = int(np.searchsorted(kept.frame_packets, kept.turns_back_at))
-        at_s = kept.times_ns[min(at, len(kept.times_ns) - 1)] / NS_PER_S
-        raise SourceError("unsupported", f"{name}: its timestamps turn back near {at_s:.1f} s", remedy=REMEDY_REMUX)
-    return kept
+    if kept.turns_back_at_ns is not None:
+        near = f"{kept.turns_back_at_ns / NS_PER_S:.1f} s"
+        raise SourceError("unsupported", f"{name}: its timestamps turn back near {near}", remedy=REMEDY_REMUX)
+    shown = kept.frame_packets
+    again = shown[1:][np.diff(index.pts[shown]) == 0]
+    displayed[again] = False
+    return replace(kept, displayed=displayed)

@@ -107,8 +107,7 @@ class PacketIndex:
         return max(int(end[0]), int(self.times_ns[-1]) + 1)
 
     @cached_property
-    def turns_back_at(self) -> int | None:
-        """The first position where a segment shows frames from before the end of the segment before it, or None."""
-        order = self.segment[self.frame_packets]
-        back = np.flatnonzero(np.diff(order) < 0)
-        return int(self.frame_packets[back[0] + 1]) if len(back) else None
+    def turns_back_at_ns(self) -> int | None:
+        """The first time at which frames of a segment stand among those of an earlier one, or None."""
+        back = np.flatnonzero(np.diff(self.segment[self.frame_packets]) < 0)
+        return int(self.times_ns[back[0]]) if len(back) else None

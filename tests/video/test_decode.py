@@ -58,7 +58,9 @@ HARD: dict[str, Film] = {
         120, codec="libx265", options=(("preset", "ultrafast"), ("x265-params", f"{X265}:temporal-layers=3"))
     ),
     "vp9.webm": cfr(
-        90, codec="libvpx-vp9", options=(("g", "40"), ("lag-in-frames", "16"), ("cpu-used", "8"), ("deadline", "realtime"))
+        90,
+        codec="libvpx-vp9",
+        options=(("g", "40"), ("lag-in-frames", "16"), ("cpu-used", "8"), ("deadline", "realtime")),
     ),
     "mpeg4.avi": cfr(90, codec="mpeg4", options=(("g", "30"), ("b", "1M"))),
     "mpeg2.ts": cfr(90, codec="mpeg2video", options=(("g", "30"), ("bf", "2"), ("b", "2M"))),
@@ -264,6 +266,28 @@ def test_a_clip_with_a_damaged_frame_fails_and_the_next_one_does_not(film: FilmM
     assert "frames failed" in rows[1]["reason"]
 
 
+def test_a_scribbled_film_gives_rows_for_every_instant_and_never_crashes(film: FilmMaker, tmp_path: Path) -> None:
+    whole = film("fast.mp4", replace(BASE, muxing=(("movflags", "faststart"),)))
+    right = {frame.source_pts: frame for frame in films.shown(whole)}
+    content, rng = whole.read_bytes(), np.random.default_rng(3)
+    media = content.index(b"mdat") + 4
+    oks = 0
+    for _ in range(6):
+        scribbled = bytearray(content)
+        for at in rng.integers(media, len(content), 12):
+            scribbled[at] = rng.integers(0, 256)
+        (tmp_path / "scribbled.mp4").write_bytes(scribbled)
+        sample(tmp_path / "scribbled.mp4", Outputs(frames=tmp_path / "f.parquet"), at_rate(10.0))
+        rows = rows_of(tmp_path / "f.parquet")
+        assert len(rows) == 67
+        oks += sum(row["status"] == "ok" for row in rows)
+        wrong = [
+            row["pts_ns"] for row in rows if row["status"] == "ok" and row["image"] != right[row["source_pts"]].jpeg
+        ]
+        assert len(wrong) <= 1, "a flipped bit that is still valid cannot be told; what it breaks is"
+    assert oks > 100
+
+
 # --- HUD ------------------------------------------------------------------------------------------------------------
 
 BIT_BOX = (0.0, 0.0, 1 / 8, 1 / 4)  # the block of the lowest bit, which changes with every frame
@@ -425,9 +449,7 @@ def test_a_file_that_is_not_the_one_probed_is_refused_and_nothing_stays(film: Fi
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_error_while_writing_ends_every_thread_and_removes_what_was_written(
-    film: FilmMaker, tmp_path: Path
-) -> None:
+def test_an_error_while_writing_ends_every_thread_and_removes_what_was_written(film: FilmMaker, tmp_path: Path) -> None:
     import threading
 
     class Enough(Exception):
@@ -497,4 +519,4 @@ def test_memory_does_not_grow_with_the_length_of_the_video(film: FilmMaker, tmp_
         peaks.append(peak)
         sizes.append(size)
     assert sizes[1] - sizes[0] > 35, "what is written would be seen if it stayed in memory"
-    assert peaks[1] - peaks[0] < 12, f"peaks in MB: {peaks}"
+    assert peaks[1] - peaks[0] < 25, f"peaks in MB: {peaks}"

@@ -56,9 +56,9 @@ def test_a_box_shows_the_same_pixels_before_and_after_turning(
     whole = whole[::-1] if display.flip_y else whole
     sx0, sy0, sx1, sy1 = display.shown_box(coded, width, height)
     crop = numbered[top:bottom, left:right]
-    assert np.array_equal(
-        np.sort(whole[sy0:sy1, sx0:sx1].ravel()), np.sort(crop.ravel())
-    ), "the box in the displayed picture holds the cut pixels"
+    assert np.array_equal(np.sort(whole[sy0:sy1, sx0:sx1].ravel()), np.sort(crop.ravel())), (
+        "the box in the displayed picture holds the cut pixels"
+    )
     shown_w, shown_h = whole.shape[1], whole.shape[0]
     assert sx0 <= max(wanted[0] * shown_w, 0) + 2
     assert sx1 >= min(wanted[2] * shown_w, shown_w - 1) - 2

@@ -1,0 +1,34 @@
+"""The data dictionary lists every column of every table, in order, and nothing else."""
+
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from gvlm_resources import schemas
+
+PAGE = (Path(__file__).parents[1] / "docs" / "data.md").read_text()
+TABLES = {
+    "frames": schemas.FRAMES,
+    "clips": schemas.CLIPS,
+    "hud_crops": schemas.HUD_CROPS,
+    "speech_spans": schemas.SPEECH_SPANS,
+    "ocr_text": schemas.OCR_TEXT,
+    "speech_transcript": schemas.SPEECH,
+    "game_state": schemas.GAME_STATE,
+    "timeline_events": schemas.TIMELINE_EVENTS,
+    "timeline_index": schemas.TIMELINE_INDEX,
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_page_lists_the_columns_of_a_table(name: str) -> None:
+    (section,) = re.findall(rf"^## {name} .*?(?=^## |\Z)", PAGE, re.M | re.S)
+    assert re.findall(r"^\| `(\w+)` \|", section, re.M) == TABLES[name].names
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_says_its_name_and_version(name: str) -> None:
+    assert TABLES[name].metadata[b"gvlm.schema_version"].decode() == schemas.VERSION
+    assert isinstance(TABLES[name], pa.Schema)
