@@ -3,7 +3,7 @@
     python benchmarks/truth.py RECORDINGS_DIR [--quick] [--only PART_OF_NAME] [--tables DIR]
 
 RECORDINGS_DIR holds recordings of the simulator: NAME.mp4, NAME.truth.json and NAME.truth.parquet. Each video goes
-through decoding, the HUD's reading, game state, speech and events by the functions that the assets call, with the
+through decoding, reading of text, game state, speech and events by the functions that the assets call, with the
 profile `cpu`; nothing but the video is given to them. `--quick` takes the first two recordings. `--tables` keeps what
 was read, state and events as Parquet, to look at.
 """
@@ -33,7 +33,7 @@ from gvlm_resources.game import Game
 from gvlm_resources.settings import Settings
 from gvlm_resources.simulator import truth as truth_module
 from gvlm_resources.simulator.truth import Truth
-from gvlm_resources.text import hud, ocr_rows, transcript, vad
+from gvlm_resources.text import reading, transcript, vad
 from gvlm_resources.text.rapid_ocr import RapidReader
 from gvlm_resources.text.sphinx import SphinxRecogniser
 from gvlm_resources.timebase import s_from_ns
@@ -44,7 +44,6 @@ from gvlm_resources.video.probe import probe
 GAME = "freedoom"
 KINDS = ("damage", "heal", "armor", "pickup", "shot", "death", "respawn", "weapon_change", "secret")
 TOLERANCE_NS = 1_500_000_000
-CROPS_A_BATCH = 512
 TARGET_F1 = 0.85
 TARGET_F1_KINDS = ("damage", "pickup", "death")
 TARGET_EXACT_KINDS = ("death", "pickup")
@@ -119,9 +118,16 @@ def make(video: Path, settings: Settings, game: Game, engines: Engines) -> Made:
         )
         decode.sample(video, found, video_id="v", settings=settings, hud_regions=game.hud, outputs=outputs)
         clock.lap("decode")
-        batches = pq.ParquetFile(outputs.hud_crops).iter_batches(CROPS_A_BATCH)
-        ocr = ocr_rows.table_of("v", hud.read_crops(batches, game, engines.reader, settings.ocr))
-        clock.lap("hud")
+        ocr = reading.read_video(
+            frames=folder / "frames.parquet",
+            hud_crops=folder / "hud.parquet",
+            video_id="v",
+            end_ns=found.duration_ns,
+            game=game,
+            reader=engines.reader,
+            settings=settings.ocr,
+        )
+        clock.lap("text")
         speech = spoken(folder / "audio.wav", settings, engines.recogniser)
         clock.lap("speech")
         frames = pq.read_table(folder / "frames.parquet", columns=[c for c in schemas.FRAMES.names if c != "image"])
@@ -200,14 +206,15 @@ def keep(made: Made, stem: Path) -> None:
 def print_recording(result: Result, *, first: bool) -> None:
     if first:
         print(f"tolerance {s_from_ns(TOLERANCE_NS)} s; counts are found/true; HUD is exact at sampled frames")
-        heads = (f"{kind:>9}" for kind in (*TARGET_F1_KINDS, "pickup F1", "HUD", "speech"))
-        print(f"{'recording':<32}{'s':>5}{''.join(heads)}  CPU s: decode + hud + speech + events")
-    counts = "".join(f"{s.predictions:>5}/{s.truths:<3}" for s in (result.scores[kind] for kind in TARGET_F1_KINDS))
+        heads = (f"{head:>11}" for head in (*TARGET_F1_KINDS, "pickup F1", "HUD", "speech"))
+        print(f"{'recording':<32}{'s':>5}{''.join(heads)}  CPU s: decode + text + speech + events")
+    scores = [result.scores[kind] for kind in TARGET_F1_KINDS]
+    counts = "".join(f"{f'{score.predictions}/{score.truths}':>11}" for score in scores)
     hud_share = reduce(add, result.sampled).exactness
     cpu = " + ".join(f"{seconds:.1f}" for seconds in result.cpu_s.values())
     print(
-        f"{result.name:<32}{result.duration_s:>5.0f}{counts}{shown(result.scores['pickup'].f1):>9}"
-        f"{shown(hud_share, 4):>9}{result.invented_speech:>9}  {cpu}",
+        f"{result.name:<32}{result.duration_s:>5.0f}{counts}{shown(result.scores['pickup'].f1):>11}"
+        f"{shown(hud_share, 4):>11}{result.invented_speech:>11}  {cpu}",
         flush=True,
     )
 

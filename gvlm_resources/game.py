@@ -77,7 +77,8 @@ class MessageRule(GamePart):
 
     The first group of `pattern`, if any, is the subject, or takes the place of `{}` in `subject`. `gives` names the
     variables of which the item raises one, unless all stand at their maximum; `may_give` those it may raise or not. An
-    increase of one of them at that moment is the same happening.
+    increase of one of them at that moment is the same happening. A message with `anywhere` does not stand in the HUD's
+    lines, but is known wherever it is read on the screen.
     """
 
     pattern: str
@@ -85,6 +86,7 @@ class MessageRule(GamePart):
     subject: str | None = None
     gives: tuple[str, ...] = ()
     may_give: tuple[str, ...] = ()
+    anywhere: bool = False
 
     @field_validator("pattern")
     @classmethod

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 
@@ -231,8 +232,6 @@ def _openal_found() -> Iterator[None]:
 
 
 def _openal_folder() -> Path:
-    from importlib.util import find_spec
-
     spec = find_spec("cyal")
     if spec is None or spec.origin is None:
         raise MissingModelError(

@@ -115,20 +115,7 @@ def record(plan: RecordingPlan, folder: Path, *, truth_folder: Path | None = Non
     folder.mkdir(parents=True, exist_ok=True)
     truth_folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f".{plan.name}.mp4.part"
-    digests, rows = _Digests(), []
-    writer = RecordingWriter(
-        unfinished,
-        width_px=WIDTH_PX,
-        height_px=HEIGHT_PX,
-        frame_rate_hz=TIC_RATE_HZ,
-        sample_rate_hz=SAMPLE_RATE_HZ,
-        crf=plan.crf,
-    )
-    with writer, Engine(plan.level, seed=plan.seed, skill=plan.skill) as engine:
-        for seen, action, killed in _played(plan, engine):
-            writer.write(seen.frame, seen.sound)
-            digests.add(seen)
-            rows.append(_row(seen, action, killed))
+    digests, rows = _recorded(plan, unfinished)
     if not digests.heard:
         unfinished.unlink()
         raise MissingModelError("the game made no sound", remedy="run `pip install -e '.[sim]'`, which brings OpenAL")
@@ -150,6 +137,25 @@ def record(plan: RecordingPlan, folder: Path, *, truth_folder: Path | None = Non
         **digests.as_fields(),
     )
     return _told(recording, rows, truth_folder, plan.name)
+
+
+def _recorded(plan: RecordingPlan, video: Path) -> tuple[_Digests, list[dict[str, Any]]]:
+    """Play `plan` into `video`; the digests of what was played and one row a tic."""
+    digests, rows = _Digests(), []
+    writer = RecordingWriter(
+        video,
+        width_px=WIDTH_PX,
+        height_px=HEIGHT_PX,
+        frame_rate_hz=TIC_RATE_HZ,
+        sample_rate_hz=SAMPLE_RATE_HZ,
+        crf=plan.crf,
+    )
+    with writer, Engine(plan.level, seed=plan.seed, skill=plan.skill) as engine:
+        for seen, action, killed in _played(plan, engine):
+            writer.write(seen.frame, seen.sound)
+            digests.add(seen)
+            rows.append(_row(seen, action, killed))
+    return digests, rows
 
 
 def replay(told: truth.Truth) -> ReplayReport:

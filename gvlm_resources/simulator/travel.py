@@ -20,6 +20,7 @@ REPLAN_TICS = 70
 STUCK_TICS = 24
 LIFT_PATIENCE_TICS = 160
 DOOR_TICS = 30
+NOWHERE_TICS = 35  # a player that can go nowhere looks around before it tries again
 # What is near is found without searching the whole level. In the unit of `WalkGrid.search`: half a cell.
 SEARCH_RANGES = (400, 1500, 8000)
 ITEM_CATEGORIES = frozenset({"Ammo", "Armor", "Health", "Key", "Powerup", "Weapon"})
@@ -196,6 +197,7 @@ class Traveller:
         self._goal, self._path = None, []
         start = self._grid.nearest_standable(self._grid.cell_at(*view.here))
         if start is None:
+            self._pause_until = view.tic + NOWHERE_TICS
             return
         for reach in SEARCH_RANGES:
             found = self._grid.search(start, max_cost=reach)
@@ -203,8 +205,10 @@ class Traveller:
             if self._goal is not None:
                 break
         self._goal = self._goal or self._nearest_switch(found) or self._anywhere(found)
-        if self._goal is not None:
-            self._path = found.path_to(self._goal.cell)
+        if self._goal is None:
+            self._pause_until = view.tic + NOWHERE_TICS
+            return
+        self._path = found.path_to(self._goal.cell)
 
     def _arrive(self, view: View, goal: Goal) -> None:
         if goal.item is not None:
@@ -249,6 +253,8 @@ class Traveller:
         """Somewhere at random; a player that explores has seen everything and begins anew."""
         limit = 4000 if self._way.explores else 60
         rows, columns = np.nonzero((found.costs < limit) & (found.costs > limit // 4))
+        if not len(rows):
+            rows, columns = np.nonzero((found.costs < limit) & (found.costs > 0))
         if not len(rows):
             return None
         if self._way.explores:

@@ -26,10 +26,10 @@ MARGIN = 0.15  # of the crop's height
 SMALL_PX = 24  # crops lower than this hold digits of a pixel font, too small to be read as a line
 
 # How one small digit is shown to the reader, in multiples of its crop: pixel fonts are 3 dots wide and 5 high, so they
-# are stretched to be about square, and blurred until the dots are strokes. Of the values around these the ones that
-# read most of 439 crops of 99 numbers right (docs/ocr.md).
-STRETCH, RISE, BLUR_PX, ABOVE_PX, BESIDE_PX = 12, 6, 5.0, 12, 30
-SMALL_HEIGHT_PX = 14  # of the crops that those were found on
+# are stretched to be about square, and blurred until the dots are strokes. Of values nearby the ones that left the
+# reader least in doubt (docs/ocr.md).
+STRETCH, RISE, BLUR_PX, ABOVE_PX, BESIDE_PX = 13, 6, 6.0, 14, 33
+SMALL_HEIGHT_PX = 14  # of the crops that they were found on
 
 
 @dataclass(frozen=True, slots=True)

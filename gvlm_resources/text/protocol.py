@@ -60,8 +60,8 @@ class Reading:
     """What the engine read in one crop; `text` is empty where it read nothing.
 
     `confidence` is the mean of the characters' probabilities and `weakest` the smallest of them, as the network gave
-    them over its whole alphabet. `given` is the smallest when only the characters asked for could stand there, and
-    equal to `weakest` where all could. All are 0 where nothing was read.
+    them over its whole alphabet. `given` is the smallest when one of the characters asked for is known to stand there,
+    and equal to `weakest` where any may. All are 0 where nothing was read.
     """
 
     text: str

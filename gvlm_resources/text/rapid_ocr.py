@@ -135,7 +135,8 @@ def decode(
 ) -> Reading:
     """Greedy CTC: the best class of every step, repeats joined, blanks dropped.
 
-    `probabilities` are (steps, classes), class 0 the blank. With `allowed` only those classes, blank included, compete.
+    `probabilities` are (steps, classes), class 0 the blank. With `allowed`, which begins with the blank, only those
+    classes compete.
     """
     best = probabilities.argmax(1) if allowed is None else allowed[probabilities[:, allowed].argmax(1)]
     kept = best != BLANK
@@ -144,7 +145,7 @@ def decode(
         return Reading("", 0.0, 0.0, 0.0)
     steps = np.flatnonzero(kept)
     chosen = np.clip(probabilities[steps, best[steps]].astype(np.float64), 0.0, 1.0)
-    possible = 1.0 if allowed is None else probabilities[np.ix_(steps, allowed)].astype(np.float64).sum(1)
+    possible = 1.0 if allowed is None else probabilities[np.ix_(steps, allowed[1:])].astype(np.float64).sum(1)
     given = np.clip(chosen / np.maximum(possible, np.finfo(np.float64).tiny), 0.0, 1.0)
     text = "".join(characters[index] for index in best[steps])
     return Reading(text, float(chosen.mean()), float(chosen.min()), float(given.min()))

@@ -18,6 +18,8 @@ from gvlm_resources.game import Game, VariableRule
 
 SAME_NS = 100_000_000  # numbers that change in one frame may be read as changing up to three frames apart
 UNSEEN_NS = 5_000_000_000  # a step over a longer gap has no moment
+DOUBTED = 0.7  # a value read with less than this,
+DOUBTED_NS = 1_000_000_000  # and for less than this, is no step to and from
 RESET_NS = 150_000_000  # everything is set anew in the frame of a revival
 
 
@@ -72,7 +74,9 @@ class States:
         columns = ["variable", "value", "start_ns", "end_ns", "confidence", "state_id", "status"]
         for row in sorted(state.select(columns).to_pylist(), key=lambda row: row["start_ns"]):
             if row.pop("status") == schemas.STATUS_OK and row["variable"] in self.rules:
-                self._values[row["variable"]].append(Value(**row))
+                value = Value(**row)
+                if value.confidence >= DOUBTED or value.end_ns - value.start_ns >= DOUBTED_NS:
+                    self._values[value.variable].append(value)
         self._rises = {
             name: [after.start_ns for before, after in pairwise(values) if after.value > before.value]
             for name, values in self._values.items()

@@ -16,13 +16,14 @@ import pyarrow as pa
 
 from gvlm_resources import schemas, timebase
 from gvlm_resources.game import Game
+from gvlm_resources.timeline import explain
 from gvlm_resources.timeline.alignment import match
 from gvlm_resources.timeline.changes import SAME_NS, Change, States, Steps, sorted_out
-from gvlm_resources.timeline.explain import explained
-from gvlm_resources.timeline.feed import Message, names, sightings_of
+from gvlm_resources.timeline.feed import Message, names, sightings_of, told_anywhere
 from gvlm_resources.timeline.sentences import sentence
 
 MOMENT_NS = 100_000_000  # span of what happens at once: long enough to hold the frame that shows it
+ONE_NS = 40_000_000  # numbers that one thing raises rise in one frame; two things may be taken in neighbouring ones
 TOGETHER_NS = 600_000_000  # a message may be readable this much later than the number that steps with it
 ENDING_NS = 1_500_000_000  # a message about an end may come this much before or after it
 
@@ -64,11 +65,8 @@ def merge(
     the rows it was made from. `ordinal` counts the events of a kind from 1 on.
     """
     states = States(state, game)
-    found = [
-        *from_hud(sorted_out(states), explained(sightings_of(ocr), game, states), states),
-        *_said(speech),
-        *_marked(frames),
-    ]
+    shown = explain.explained(sightings_of(ocr), game, states) + told_anywhere(ocr, game)
+    found = [*from_hud(sorted_out(states), shown, states), *_said(speech), *_marked(frames)]
     inside = [happening for happening in found if happening.start_ns < end_ns]
     return _table(sorted(inside, key=lambda one: (one.start_ns, one.kind)), game, video_id, end_ns)
 
@@ -117,26 +115,33 @@ def _taken(changes: Sequence[Change], told: Sequence[Message], states: States) -
     """
     rises = [change for change in changes if change.amount > 0 and change.rule.gained_by]
     raised: dict[int, list[Change]] = {index: [] for index in range(len(told))}
-    left = set(rises)
-    for variable in states.rules:
-        own = [change for change in rises if change.rule.name == variable]
-        about = [index for index, message in enumerate(told) if variable in _gives(message)]
-        starts = [told[index].start_ns for index in about]
-        for at, to in match([change.at_ns for change in own], starts, TOGETHER_NS):
-            raised[about[to]].append(own[at])
-            left.discard(own[at])
+    _pair(rises, told, raised, SAME_NS)
     rose = [message for index, message in enumerate(told) if raised[index]]
+    sharing = {index for index, message in enumerate(told) if not raised[index] and _shares_a_rise(message, rose)}
+    late = {index: found for index, found in raised.items() if index not in sharing}
+    _pair(rises, told, late, TOGETHER_NS)
     for index, message in enumerate(told):
-        if (
-            raised[index]
-            or _shares_a_rise(message, rose)
-            or states.at_maximum(message.meaning.rule.gives, message.start_ns)
-        ):
+        if raised[index] or index in sharing or states.at_maximum(message.meaning.rule.gives, message.start_ns):
             yield _of_changes(message.meaning.rule.kind, tuple(raised[index]), (message,))
-    jumps = [change for change in rises if change in left and change.rule.on_jump]
-    yield from (_jumped(change) for change in jumps)
-    for group in _at_once([change for change in rises if change in left and not change.rule.on_jump]):
+    explained = {change for found in raised.values() for change in found}
+    left = [change for change in rises if change not in explained]
+    yield from (_jumped(change) for change in left if change.rule.on_jump)
+    for group in _at_once([change for change in left if not change.rule.on_jump], ONE_NS):
         yield _of_changes(group[0].rule.gained_by or "", group)
+
+
+def _pair(rises: Sequence[Change], told: Sequence[Message], raised: dict[int, list[Change]], tolerance_ns: int) -> None:
+    """Give each message in `raised` that has no increase yet those of its variables that are near and free."""
+    taken = {change for found in raised.values() for change in found}
+    for variable in dict.fromkeys(change.rule.name for change in rises):
+        free = [change for change in rises if change.rule.name == variable and change not in taken]
+        about = [
+            index
+            for index, found in raised.items()
+            if variable in _gives(told[index]) and variable not in {change.rule.name for change in found}
+        ]
+        for at, to in match([one.at_ns for one in free], [told[index].start_ns for index in about], tolerance_ns):
+            raised[about[to]].append(free[at])
 
 
 def _gives(message: Message) -> Sequence[str]:
@@ -170,11 +175,11 @@ def _falls(steps: Steps) -> Iterator[Happening]:
             yield _of_changes(kind, group)
 
 
-def _at_once(changes: Sequence[Change]) -> Iterator[tuple[Change, ...]]:
+def _at_once(changes: Sequence[Change], within_ns: int = SAME_NS) -> Iterator[tuple[Change, ...]]:
     """Changes of different variables at one moment, in the game's order; one that changes again begins a new group."""
     group: list[Change] = []
     for change in sorted(changes, key=lambda one: one.at_ns):
-        late = group and change.at_ns - group[0].at_ns > SAME_NS
+        late = group and change.at_ns - group[0].at_ns > within_ns
         again = any(change.rule.name == one.rule.name for one in group)
         if late or again:
             yield tuple(sorted(group, key=lambda one: one.place))

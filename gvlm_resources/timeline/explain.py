@@ -7,7 +7,8 @@ one with the least cost, in seconds:
 - every moment at which a text was seen that is not predicted costs its length,
 - every moment at which a predicted line was not seen costs a quarter of it: lines are lost before bright pictures,
 - every message costs BELIEF_S, so that a line read twice is not two messages,
-- a message whose thing must raise a number that did not rise costs BARRED_S; one that a rise confirms costs less.
+- a message whose thing must raise a number that did not rise costs BARRED_S; one that a rise confirms costs less, and
+  a second one confirmed by the same rise SHARED_S: two things can raise one number in one frame, but seldom do.
 
 It is searched for by greedy growth and then by taking away, moving and exchanging messages until nothing gets better.
 Stretches without any line are independent of each other, and each change is judged on the seconds it affects.
@@ -29,13 +30,18 @@ UNSEEN = 0.25  # cost of a predicted line that is not seen, for each second
 BELIEF_S = 0.4
 BARRED_S = 3.0
 CONFIRMED_S = -0.2
+SHARED_S = 0.6
 NEAR_NS = 150_000_000  # a rise this near confirms a message
 LATE_NS = 1_200_000_000  # a line may be readable this much later than its number rises
 EARLY_NS = 300_000_000
+APART_NS = 1_000_000
 SECOND_BEST = 0.12  # a meaning this much less alike than the best one explains nothing
 ROUNDS = 8
+LONG_NS = 60_000_000_000
+MOST_SEEN = 8  # sightings at one moment; more cannot be lines of one feed
 
 Supposed = tuple[int, int]  # moment in ns, number of the meaning
+Rise = tuple[str, int]  # variable, moment in ns
 
 
 @dataclass(slots=True)
@@ -45,7 +51,7 @@ class Scene:
     sightings: Sequence[Sighting]
     meanings: Sequence[Meaning]
     costs: Sequence[dict[int, float]]  # of each sighting: cost of each meaning, 0 (certain) up to 1
-    beliefs: dict[Supposed, float]  # of each candidate: what it costs to suppose it
+    beliefs: dict[Supposed, tuple[float, Rise | None]]  # of each candidate: what supposing it costs, what confirms it
     feed: FeedRule
     start_ns: int
     screens: Sequence[tuple[int, ...]]  # sightings at each step
@@ -62,11 +68,16 @@ def explained(sightings: Sequence[Sighting], game: Game, states: States) -> list
 
 
 def _stretches(sightings: Iterable[Sighting], shown_ns: int) -> Iterator[list[Sighting]]:
-    """Sightings between pauses in which every line that was ever there has gone."""
+    """Sightings between pauses in which every line that was ever there has gone.
+
+    Where there is no such pause for LONG_NS, as in a game that prints without end, a moment without any line will do,
+    and after three times that a cut anywhere: the work grows with the square of a stretch.
+    """
     stretch: list[Sighting] = []
     end_ns = 0
     for sighting in sightings:
-        if stretch and sighting.start_ns - end_ns > shown_ns:
+        gap_ns, length_ns = sighting.start_ns - end_ns, sighting.start_ns - (stretch or [sighting])[0].start_ns
+        if stretch and (gap_ns > shown_ns or (length_ns > LONG_NS and gap_ns > 0) or length_ns > 3 * LONG_NS):
             yield stretch
             stretch = []
         end_ns = max(end_ns, sighting.end_ns) if stretch else sighting.end_ns
@@ -91,7 +102,7 @@ def _scene(sightings: Sequence[Sighting], game: Game, states: States) -> Scene:
     start_ns = sightings[0].start_ns - LATE_NS
     end_ns = max(sighting.end_ns for sighting in sightings)
     screens = [
-        tuple(index for index, one in enumerate(sightings) if one.start_ns <= at < one.end_ns)
+        tuple(index for index, one in enumerate(sightings) if one.start_ns <= at < one.end_ns)[:MOST_SEEN]
         for at in range(start_ns, end_ns, STEP_NS)
     ]
     beliefs = _candidates(sightings, costs, meanings, game, states)
@@ -113,30 +124,38 @@ def _candidates(
     meanings: Sequence[Meaning],
     game: Game,
     states: States,
-) -> dict[Supposed, float]:
+) -> dict[Supposed, tuple[float, Rise | None]]:
     """Moments at which a message may have come up: where it was first seen, a lifetime before it went, where a number
-    that it raises rose; each with what it costs to suppose it."""
+    that it raises rose; each with what it costs to suppose it, and the rise that confirms it."""
     shown_ns = timebase.ns_from_s(game.feed.shown_s)
     moments: set[Supposed] = set()
     for sighting, likely in zip(sightings, costs, strict=True):
         for number in likely:
-            moments.add((sighting.start_ns, number))
+            start_ns = sighting.start_ns
+            while (start_ns, number) in moments:
+                start_ns += APART_NS  # two equal lines that are first seen at once came up one after the other
+            moments.add((start_ns, number))
             if sighting.end_ns - shown_ns > sighting.start_ns:
                 moments.add((sighting.end_ns - shown_ns, number))
+    for sighting, likely in zip(sightings, costs, strict=True):
+        for number in likely:
             rule = meanings[number].rule
             for variable in names(rule) if rule else ():
                 window = (sighting.start_ns - LATE_NS, sighting.end_ns)
                 moments.update((at, number) for at in states.rises(variable, *window))
-    return {moment: _belief_s(moment, meanings[moment[1]], states) for moment in sorted(moments)}
+    return {moment: _belief(moment, meanings[moment[1]], states) for moment in sorted(moments)}
 
 
-def _belief_s(supposed: Supposed, meaning: Meaning, states: States) -> float:
+def _belief(supposed: Supposed, meaning: Meaning, states: States) -> tuple[float, Rise | None]:
     at, rule = supposed[0], meaning.rule
-    if rule is None or not rule.gives:
-        return BELIEF_S
-    if any(states.rises(variable, at - NEAR_NS, at + NEAR_NS + 1) for variable in rule.gives):
-        return BELIEF_S + CONFIRMED_S
-    return BELIEF_S if states.at_maximum(rule.gives, at) else BELIEF_S + BARRED_S
+    if rule is None:
+        return BELIEF_S, None
+    near = [
+        (abs(rise - at), name, rise) for name in names(rule) for rise in states.rises(name, at - NEAR_NS, at + NEAR_NS)
+    ]
+    if near:
+        return BELIEF_S + CONFIRMED_S, min(near)[1:]
+    return BELIEF_S if states.at_maximum(rule.gives, at) else BELIEF_S + BARRED_S, None
 
 
 def _search(scene: Scene) -> list[Supposed]:
@@ -169,11 +188,23 @@ def _try(scene: Scene, supposed: list[Supposed], out: Supposed | None, into: Sup
         insort(changed, into)
     moments = [one[0] for one in (out, into) if one is not None]
     gain = _cost(scene, supposed, moments) - _cost(scene, changed, moments)
-    gain += (scene.beliefs[out] if out else 0.0) - (scene.beliefs[into] if into else 0.0)
+    gain += _price(scene, supposed, out) - _price(scene, changed, into)
     if gain <= 1e-9:
         return False
     supposed[:] = changed
     return True
+
+
+def _price(scene: Scene, supposed: Sequence[Supposed], one: Supposed | None) -> float:
+    """What `one`, which is among the supposed, costs by itself."""
+    if one is None:
+        return 0.0
+    belief, rise = scene.beliefs[one]
+    sharing = rise is not None and sum(scene.beliefs[other][1] == rise for other in supposed) > 1
+    rule = scene.meanings[one[1]].rule
+    if sharing and rule is not None:
+        return belief + SHARED_S if rule.gives else BELIEF_S
+    return belief
 
 
 def _cost(scene: Scene, supposed: Sequence[Supposed], moments: Sequence[int]) -> float:

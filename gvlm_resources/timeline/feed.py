@@ -63,9 +63,25 @@ class Message:
 
 def sightings_of(ocr: pa.Table) -> list[Sighting]:
     """The readable message rows of `schemas.OCR_TEXT` in the order of time."""
+    return _sightings(ocr, "message")
+
+
+def told_anywhere(ocr: pa.Table, game: Game) -> list[Message]:
+    """Messages that stand outside the HUD's lines, where the game has such: each text that was read, once."""
+    known = game.model_copy(update={"messages": tuple(rule for rule in game.messages if rule.anywhere)})
+    found = []
+    for sighting in _sightings(ocr, "text") if known.messages else ():
+        alike, meaning = meanings_of(sighting.text, known)[0]
+        if meaning.rule is not None and alike >= SAME_TEXT:
+            span = (sighting.start_ns, sighting.end_ns)
+            found.append(Message(sighting.text, meaning, *span, sighting.confidence, (sighting.ocr_id,)))
+    return found
+
+
+def _sightings(ocr: pa.Table, category: str) -> list[Sighting]:
     fields = ["text", "start_ns", "end_ns", "confidence", "ocr_id"]
     rows = ocr.select([*fields, "category", "status"]).to_pylist()
-    good = [row for row in rows if row["category"] == "message" and row["status"] == schemas.STATUS_OK]
+    good = [row for row in rows if row["category"] == category and row["status"] == schemas.STATUS_OK]
     found = [Sighting(**{name: row[name] for name in fields}) for row in good if plain_of(row["text"])]
     return sorted(found, key=lambda one: (one.start_ns, one.end_ns, one.ocr_id))
 

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
 RRF_K = 60  # Cormack, Clarke, Büttcher: Reciprocal Rank Fusion, SIGIR 2009
-MIN_DEPTH = 30  # rows that each ranking gives to the fusion, at least
-MAX_COSINE = 1.01
+DEPTH_FACTOR = 2  # each ranking gives this many times the rows asked for to the fusion
 
 # Words of questions that say nothing of what is asked for: looking them up took half the time of a search by words.
 STOP_WORDS = frozenset(
@@ -70,6 +69,7 @@ class Scored:
     row_id: str
     start_ns: int
     score: float
+    address: int | None = None  # where the table found it, if that helps it to find it again
 
 
 class SearchableTimeline(Protocol):
@@ -84,13 +84,16 @@ class SearchableTimeline(Protocol):
     def matching(self, words: str, scope: Scope, limit: int) -> list[Scored]:
         """The `limit` rows of the highest BM25 score for any of the words, best first. Words are never syntax."""
 
-    def named(self, row_ids: Sequence[str]) -> list[TimelineRow]:
-        """The rows of these ids, in any order, without those that are no longer there."""
+    def whole(self, found: Sequence[Scored]) -> list[TimelineRow]:
+        """The rows that were found, in any order, without those that are no longer there."""
 
     def rows(self, scope: Scope) -> list[TimelineRow]:
         """Every row of the scope, in any order."""
 
     def count(self, scope: Scope) -> int: ...
+
+    def models(self, video_id: str | None) -> frozenset[str]:
+        """Names of the encoders that made the vectors of the video, or (None) of all videos."""
 
 
 @dataclass(frozen=True)
@@ -125,26 +128,25 @@ def search(
 ) -> list[Hit]:
     """The `limit` rows that fit the question best, best first; none for a question without a visible character.
 
-    Raises LakeError where the rows found were encoded by another model than the question.
+    Raises LakeError where vectors in that video or library are of another model than the question's.
     """
     scope = scope or Scope()
     if limit < 1:
         raise ValueError(f"a search gives one row or more, asked for {limit}")
     if not question.strip():
         return []
-    depth = max(MIN_DEPTH, 2 * limit) if by == "both" else limit
+    depth = DEPTH_FACTOR * limit if by == "both" else limit
     follow_ties = scope.video_id is not None
     by_meaning: list[Scored] = []
     by_words: list[Scored] = []
     if by != "words":
+        _assert_comparable(table, encoder, scope.video_id)
         vector = encoder.encode([question])[0]
         by_meaning = _ranking(lambda n: table.nearest(vector, scope, n), depth, follow_ties=follow_ties)
     if by != "meaning":
         words = search_words(question)
         by_words = _ranking(lambda n: table.matching(words, scope, n), depth, follow_ties=follow_ties)
-    hits = _hits(table, by_meaning, by_words, limit)
-    _assert_comparable(hits, encoder)
-    return hits
+    return _hits(table, by_meaning, by_words, limit)
 
 
 def events_of(
@@ -211,10 +213,10 @@ def _hits(table: SearchableTimeline, by_meaning: Sequence[Scored], by_words: Seq
     """The best `limit` rows of both rankings, as they stand in the table now."""
     ranks = [{scored.row_id: rank for rank, scored in enumerate(found, 1)} for found in (by_meaning, by_words)]
     scores = [{scored.row_id: scored.score for scored in found} for found in (by_meaning, by_words)]
-    starts = {scored.row_id: scored.start_ns for scored in (*by_meaning, *by_words)}
+    found = {scored.row_id: scored for scored in (*by_meaning, *by_words)}
     fused = reciprocal_rank_fusion([list(ranking) for ranking in ranks])
-    best = sorted(fused, key=lambda name: (-fused[name], starts[name], name))[:limit]
-    rows = {row.row_id: row for row in table.named(best)}
+    best = sorted(fused, key=lambda name: (-fused[name], found[name].start_ns, name))[:limit]
+    rows = {row.row_id: row for row in table.whole([found[name] for name in best])}
     return [
         Hit(
             **{field.name: getattr(rows[name], field.name) for field in fields(TimelineRow)},
@@ -229,18 +231,13 @@ def _hits(table: SearchableTimeline, by_meaning: Sequence[Scored], by_words: Seq
     ]
 
 
-def _assert_comparable(hits: Sequence[Hit], encoder: TextEncoder) -> None:
-    """Vectors of two models cannot be compared, those of two runtimes of one model can. A cosine lies within 1."""
-    for hit in hits:
-        if _model(hit.model) != _model(encoder.name):
+def _assert_comparable(table: SearchableTimeline, encoder: TextEncoder, video_id: str | None) -> None:
+    """Vectors of two models cannot be compared, those of two runtimes of one model can."""
+    for name in sorted(table.models(video_id)):
+        if _model(name) != _model(encoder.name):
             raise LakeError(
-                f"the timeline of {hit.video_id} was encoded by {hit.model}, the question by {encoder.name}",
-                remedy=f"run `gvlm build {hit.video_id} --select timeline_index`",
-            )
-        if hit.cosine is not None and not abs(hit.cosine) <= MAX_COSINE:
-            raise LakeError(
-                f"the vector of {hit.row_id} is damaged: its cosine with the question is {hit.cosine}",
-                remedy=f"delete the folder of the timeline table and run `gvlm build {hit.video_id}`",
+                f"the timeline of {video_id or 'a video'} was encoded by {name}, the question by {encoder.name}",
+                remedy=f"run `gvlm build {video_id + ' ' if video_id else ''}--select timeline_index`",
             )
 
 

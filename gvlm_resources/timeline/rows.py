@@ -39,7 +39,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class TimelineRow:
-    """One row of the table `timeline`, without its vector."""
+    """One row of the table `timeline`, without its vector and the name of what made it."""
 
     row_id: str
     video_id: str
@@ -53,7 +53,6 @@ class TimelineRow:
     confidence: float
     frame_id: str
     evidence: tuple[str, ...]
-    model: str
 
     def __post_init__(self) -> None:
         if not self.row_id.startswith(f"{self.video_id}/"):
@@ -79,8 +78,7 @@ class TimelineRow:
 
 def records(table: pa.Table) -> list[TimelineRow]:
     """The rows of a table that has the columns of `TimelineRow`. Raises ValueError for a row that cannot be."""
-    columns = [*COLUMNS, "model"]
-    return [TimelineRow(**{**row, "evidence": tuple(row["evidence"])}) for row in table.select(columns).to_pylist()]
+    return [TimelineRow(**{**row, "evidence": tuple(row["evidence"])}) for row in table.select(COLUMNS).to_pylist()]
 
 
 def make(*, video_id: str, events: pa.Table, ocr: pa.Table, speech: pa.Table, frames: pa.Table) -> pa.Table:

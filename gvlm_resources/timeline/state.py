@@ -18,7 +18,9 @@ import pyarrow as pa
 from gvlm_resources import schemas, timebase
 from gvlm_resources.game import Game, VariableRule
 
-FLICKER_NS = 120_000_000  # four frames at 35 Hz: a value that is gone and back within them was misread
+FRAME_NS = 40_000_000  # a value that is gone again after one frame at 35 Hz was misread
+FLICKER_NS = 120_000_000  # as was one that is gone after four and was read with less confidence than
+SURE = 0.9
 DIGIT_NS = 3_000_000_000  # the same for a value that is the one around it with digits lost or added
 BRIDGE_NS = 2_000_000_000  # longest gap between two equal values that one span closes
 
@@ -129,7 +131,8 @@ def _within_rule(reading: Reading, rule: VariableRule) -> Reading:
 
 def _flicker(before: Reading, at: Reading, after: Reading, rule: VariableRule) -> str:
     lasted = after.start_ns - at.start_ns
-    if before.value == after.value != at.value and lasted <= FLICKER_NS:
+    limit = FRAME_NS if at.confidence >= SURE else FLICKER_NS
+    if before.value == after.value != at.value and lasted <= limit:
         return f"{before.value:g} was back after {lasted // 1_000_000} ms"
     return ""
 

@@ -42,8 +42,10 @@ TABLE = "timeline"
 FOLDER = f"{TABLE}.lance"
 LOCK = f"{TABLE}.lock"
 KEY = "row_id"
-SHOWN = [*COLUMNS, "model"]
+SHOWN = list(COLUMNS)
 RANKED = [KEY, "start_ns"]
+ADDRESS = "_rowid"
+MAX_COSINE = 1.01
 METRIC = "dot"  # vectors have unit length: 1 - dot is the cosine distance, without two roots a row
 
 # No index on times: a range of time over a whole library selects most of it, which took 40 ms of CPU at a million rows
@@ -100,6 +102,7 @@ class TimelineStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._opened: tuple[tuple[int, int], lancedb.table.Table] | None = None
+        self._models: dict[tuple[int, str | None], frozenset[str]] = {}
 
     # ------------------------------------------------------------------------------------------------------- writing
 
@@ -160,21 +163,42 @@ class TimelineStore:
             query = query.bypass_vector_index()
         else:
             query = query.nprobes(PROBES).refine_factor(max(2, -(-CANDIDATES // limit)))
-        found = self._read(_within(query, scope).select([*RANKED, "_distance"]).limit(limit).to_arrow)
-        return _scored(found, [1.0 - distance for distance in found.column("_distance").to_pylist()])
+        query = _within(query, scope).select([*RANKED, "_distance"]).with_row_id(True)
+        found = self._read(query.limit(limit).to_arrow)
+        scores = [1.0 - distance for distance in found.column("_distance").to_pylist()]
+        if not all(abs(score) <= MAX_COSINE for score in scores):
+            raise self._damaged(f"a vector is not of unit length, its cosine is {max(scores)}")
+        return _scored(found, scores)
 
     def matching(self, words: str, scope: Scope, limit: int) -> list[Scored]:
         """The rows that hold any of the words, by BM25 score, best first. Quotes and operators are no syntax here."""
         query = self._table().search(MatchQuery(words, "text"), query_type="fts")
-        found = self._read(_within(query, scope).select([*RANKED, "_score"]).limit(limit).to_arrow)
+        query = _within(query, scope).select([*RANKED, "_score"]).with_row_id(True)
+        found = self._read(query.limit(limit).to_arrow)
         return _scored(found, found.column("_score").to_pylist())
 
-    def named(self, row_ids: Sequence[str]) -> list[TimelineRow]:
-        """The rows of these ids, in no order, without those that are not there."""
-        if not row_ids:
+    def whole(self, found: Sequence[Scored]) -> list[TimelineRow]:
+        """The rows that were found, in no order, without those that are no longer there."""
+        if not found:
             return []
-        query = self._table().search().where(_any_of(KEY, row_ids)).select(SHOWN)
-        return self._records(self._read(query.to_arrow))
+        table, names = self._table(), {scored.row_id for scored in found}
+        try:  # half the cost of looking the ids up, but what was written since may have moved the rows
+            rows = records(table.take_row_ids([scored.address for scored in found]).select(SHOWN).to_arrow())
+        except (RuntimeError, OSError, ValueError, TypeError):
+            rows = []
+        if {row.row_id for row in rows} == names:
+            return rows
+        return self._records(self._read(table.search().where(_any_of(KEY, names)).select(SHOWN).to_arrow))
+
+    def models(self, video_id: str | None) -> frozenset[str]:
+        """Names of the encoders that made the vectors of the video, or (None) of all; known until the table changes."""
+        table = self._table()
+        key = (self._read(lambda: table.version), video_id)
+        if key not in self._models:
+            query = _within(table.search(), Scope(video_id)).select(["model"])
+            names = frozenset(self._read(query.to_arrow).column("model").unique().to_pylist())
+            self._models = {known: value for known, value in self._models.items() if known[0] == key[0]} | {key: names}
+        return self._models[key]
 
     def rows(self, scope: Scope) -> list[TimelineRow]:
         """Every row of the scope, in no order."""
@@ -378,8 +402,8 @@ def _any_of(column: str, names: Iterable[str]) -> Expr:
 
 
 def _scored(found: pa.Table, scores: Sequence[float]) -> list[Scored]:
-    columns = (found.column(name).to_pylist() for name in RANKED)
-    return [Scored(*values) for values in zip(*columns, scores, strict=True)]
+    ids, starts, addresses = (found.column(name).to_pylist() for name in (*RANKED, ADDRESS))
+    return [Scored(*values) for values in zip(ids, starts, scores, addresses, strict=True)]
 
 
 def _checked(video_id: str, rows: pa.Table) -> pa.Table:

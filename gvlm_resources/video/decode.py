@@ -159,7 +159,7 @@ class _Pass:
         sinks: dict[str, tuple[Role, FrameRows | ClipRows | HudRows]] = {}
         if outputs.frames is not None:
             rows = stack.enter_context(TableWriter(outputs.frames, FRAMES))
-            sinks["frames"] = Role.RATE | Role.SCENE, FrameRows(rows, self.video_id, self.settings.frames)
+            sinks["frames"] = Role.RATE | Role.SCENE | Role.BEFORE, FrameRows(rows, self.video_id, self.settings.frames)
         if outputs.clips is not None:
             rows = stack.enter_context(TableWriter(outputs.clips, CLIPS))
             sinks["clips"] = Role.CLIP, ClipRows(rows, self.video_id, self.plan)

@@ -17,6 +17,7 @@ WIDTH_PX = 320
 HASH_SIDE = 32
 COLOUR_WIDTH_PX = 160
 COLOUR_BINS = 8
+LAYOUT_SIZE = (32, 24)
 LOOK_BACK = 64  # stored frames: how far back a near-duplicate is looked for
 SAME_BRIGHTNESS = 8.0  # a hash says nothing of it: plain black and plain white hash alike
 
@@ -85,11 +86,25 @@ def motion(before: Look, now: Look) -> float:
 
 
 def scene_distance(before: Look, now: Look) -> float:
-    """0 to 1: the share of the picture whose colours are not those of before (total variation of the histograms).
+    """How little two frames that follow each other show the same scene, 0 to 1: the lesser of two differences.
 
-    Moving and turning within a place keep its colours; another place, a menu or a death screen do not.
+    Of colours: the share of the picture whose colours are others (total variation of the histograms), which turning
+    within a place keeps small. Of layout: one minus the correlation of the luma at 32 x 24, which a flash of the whole
+    screen keeps small. A cut to another place changes both.
     """
-    return float(np.abs(before.colours - now.colours).sum(dtype=np.float64) / 2)
+    of_colours = float(np.abs(before.colours - now.colours).sum(dtype=np.float64) / 2)
+    return min(of_colours, 1 - max(0.0, _correlation(_layout(before), _layout(now))))
+
+
+def _layout(look: Look) -> NDArray[np.float64]:
+    small = cv2.resize(look.luma, LAYOUT_SIZE, interpolation=cv2.INTER_AREA).astype(np.float64)
+    return small - small.mean()
+
+
+def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Of two pictures less their means; a plain one correlates with nothing."""
+    norm = np.sqrt((one**2).sum() * (other**2).sum())
+    return float((one * other).sum() / norm) if norm > 1e-6 else 0.0
 
 
 class DuplicateFinder:

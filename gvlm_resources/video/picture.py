@@ -97,15 +97,17 @@ class PictureMaker:
         self._last_crops = {}
 
     def make(self, frame: av.VideoFrame, roles: Role) -> Picture:
-        stored, look = self._stored(frame) if roles & (Role.RATE | Role.SCENE) else (None, None)
+        stored, look = self._stored(frame, roles) if roles & (Role.RATE | Role.SCENE | Role.BEFORE) else (None, None)
         clip = self._clip(frame) if roles & Role.CLIP else None
         crops = self._crops(frame, roles) if roles & (Role.NUMBER | Role.MESSAGE) else {}
         return Picture(stored, look, clip, crops)
 
-    def _stored(self, frame: av.VideoFrame) -> tuple[StoredImage, Look]:
+    def _stored(self, frame: av.VideoFrame, roles: Role) -> tuple[StoredImage | None, Look]:
         _, height = self._recipe.display.size(frame.width, frame.height)
         scale = min(Fraction(1), Fraction(self._recipe.frames.max_height_px, height))
         bgr = self._shown(self._for_frames, frame, scale)
+        if not roles & (Role.RATE | Role.SCENE):
+            return None, Look.of(bgr)
         jpeg = encode.jpeg(bgr, self._recipe.frames.jpeg_quality)
         return StoredImage(jpeg, bgr.shape[1], bgr.shape[0]), Look.of(bgr)
 

@@ -69,20 +69,31 @@ class FrameRows:
         self._video_id = video_id
         self._settings = settings
         self._duplicates = DuplicateFinder(settings.duplicate_bits)
-        self._before: Look | None = None
+        self._before: Look | None = None  # of the row before
+        self._on_screen_before: Moment | None = None
         self.statuses: Counter[str] = Counter()
 
     def add(self, moment: Moment) -> None:
-        by_rate = bool(moment.roles & Role.RATE)
+        is_new_scene = self._is_new_scene(moment)
+        if moment.roles & Role.RATE or is_new_scene:
+            self._row(moment, is_new_scene=is_new_scene)
+        if moment.roles & Role.BEFORE:
+            self._on_screen_before = moment
+
+    def _is_new_scene(self, moment: Moment) -> bool:
+        """Whether an early key frame shows another scene than the frame before it, whatever was sampled last."""
+        before = self._on_screen_before
+        if not moment.roles & Role.SCENE or before is None or before.frame != moment.frame - 1:
+            return False
+        if moment.picture is None or before.picture is None:
+            return False
+        return scene_distance(before.picture.look, moment.picture.look) >= self._settings.scene_threshold
+
+    def _row(self, moment: Moment, *, is_new_scene: bool) -> None:
         if moment.picture is None:
-            if by_rate:
-                self._emit(moment, _NOTHING, status=STATUS_FAILED)
+            self._emit(moment, _NOTHING, status=STATUS_FAILED)
             return
         look, image = moment.picture.look, moment.picture.frame
-        distance = scene_distance(self._before, look) if self._before is not None else 0.0
-        is_new_scene = self._before is not None and distance >= self._settings.scene_threshold
-        if not by_rate and not is_new_scene:
-            return  # an early key frame, and nothing has changed
         marks = {
             "width": image.width,
             "height": image.height,

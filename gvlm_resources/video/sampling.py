@@ -32,6 +32,7 @@ class Role(IntFlag):
     CLIP = 4
     NUMBER = 8
     MESSAGE = 16
+    BEFORE = 32  # on screen just before a frame that is wanted as SCENE: what that is compared with
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,9 @@ def plan(index: PacketIndex, wants: Wants) -> Plan:
     roles = np.zeros(len(index.frame_packets), np.uint8)
     windows: tuple[ClipWindow, ...] = ()
     if wants.frames_hz is not None:
-        roles[scene_candidates(index)] |= np.uint8(Role.SCENE)
+        candidates = scene_candidates(index)
+        roles[candidates] |= np.uint8(Role.SCENE)
+        roles[candidates - 1] |= np.uint8(Role.BEFORE)
         roles[frames_at_rate(index, wants.frames_hz)] |= np.uint8(Role.RATE)
     if wants.clips is not None:
         windows = clip_windows(index, wants.clips)

@@ -60,6 +60,17 @@ def test_a_closed_door_is_a_way_and_a_closed_wall_is_not() -> None:
     assert _reaches(WalkGrid(row_of_rooms(*rooms, door_into=1)))
 
 
+def test_a_door_that_was_given_up_is_a_wall_while_it_is_closed() -> None:
+    rooms = (Room(0, 0, 128, 128), Room(128, 0, 192, 128, 0, 0), Room(192, 0, 384, 128))
+    grid = WalkGrid(row_of_rooms(*rooms, door_into=1))
+    assert grid.closed_doors([grid.cell_at(*WEST), grid.cell_at(160, 64)]) == {1}
+    grid.give_up_door(1)
+    assert not _reaches(grid)
+    assert grid.closed_doors([grid.cell_at(160, 64)]) == set()
+    grid.update(np.zeros(3, np.float32), np.array([128, 128, 128], np.float32), [])
+    assert _reaches(grid)
+
+
 def test_a_floor_that_rises_closes_the_way_once_the_grid_is_updated() -> None:
     grid = _two_rooms(0)
     assert _reaches(grid)

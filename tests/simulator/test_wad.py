@@ -37,6 +37,8 @@ def test_a_text_level_reads_the_same_facts_past_comments_and_quoted_braces() -> 
 def test_the_front_of_a_line_is_to_its_right() -> None:
     wall = read_level(archive(binary_level()), "MAP01").lines[0]  # runs north along the west wall
     assert wall.in_front(16) == (16, 64)
+    assert wall.faces((16, 64))
+    assert not wall.faces((-16, 64))
 
 
 def test_an_unknown_level_and_a_file_that_is_no_archive_are_told_apart() -> None:

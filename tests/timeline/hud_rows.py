@@ -52,7 +52,7 @@ GAME = Game(
         MessageRule(pattern="You got the shotgun", kind="pickup", subject="shotgun", may_give=("shells",)),
         MessageRule(pattern="Picked up a (blue|red) key", kind="pickup", subject="{} key"),
         MessageRule(pattern=r"was killed by an? (.+)\.", kind="death"),
-        MessageRule(pattern="secret", kind="secret"),
+        MessageRule(pattern="secret is revealed", kind="secret", anywhere=True),
     ),
     feed=FeedRule(shown_s=3.0),
 )

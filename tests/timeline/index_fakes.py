@@ -37,6 +37,7 @@ class ListTable:
 
     def __init__(self, table: pa.Table) -> None:
         self._rows = index_rows.records(table)
+        self._names = table.column("model").to_pylist()
         self._vectors = np.array(table.column("vector").to_pylist(), np.float32).reshape(-1, TEXT_VECTOR_DIM)
 
     def nearest(self, vector: NDArray[np.float32], scope: Scope, limit: int) -> list[Scored]:
@@ -50,14 +51,18 @@ class ListTable:
         found = [_scored(row, float(count)) for row, count in shared if count]
         return sorted(found, key=lambda scored: -scored.score)[:limit]
 
-    def named(self, row_ids: Sequence[str]) -> list[TimelineRow]:
-        return [row for row in self._rows if row.row_id in set(row_ids)]
+    def whole(self, found: Sequence[Scored]) -> list[TimelineRow]:
+        return [row for row in self._rows if row.row_id in {scored.row_id for scored in found}]
 
     def rows(self, scope: Scope) -> list[TimelineRow]:
         return [row for row in self._rows if _fits(row, scope)]
 
     def count(self, scope: Scope) -> int:
         return len(self.rows(scope))
+
+    def models(self, video_id: str | None) -> frozenset[str]:
+        ids = {row.row_id for row in self.rows(Scope(video_id))}
+        return frozenset(name for row, name in zip(self._rows, self._names, strict=True) if row.row_id in ids)
 
 
 def _scored(row: TimelineRow, score: float) -> Scored:

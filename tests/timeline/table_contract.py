@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gvlm_resources.timebase import Span
-from gvlm_resources.timeline.retrieval import Scope, SearchableTimeline
+from gvlm_resources.timeline.retrieval import Scope, Scored, SearchableTimeline
 from tests.timeline.index_fakes import S, WordEncoder, row, texts, video
 
 TABLES = [
@@ -32,17 +32,17 @@ class SearchableTimelineContract:
         found = table.nearest(ENCODER.encode([text])[0], scope, limit)
         scores = [scored.score for scored in found]
         assert scores == sorted(scores, reverse=True)
-        by_id = {one.row_id: one for one in table.named([scored.row_id for scored in found])}
+        by_id = {one.row_id: one for one in table.whole(found)}
         assert all(by_id[scored.row_id].start_ns == scored.start_ns for scored in found)
         return [by_id[scored.row_id].text for scored in found]
 
     def matching(self, table: SearchableTimeline, words: str, scope: Scope) -> list[str]:
-        return texts(table.named([scored.row_id for scored in table.matching(words, scope, 10)]))
+        return texts(table.whole(table.matching(words, scope, 10)))
 
     def test_the_row_that_says_it_is_nearest_with_a_cosine_of_one(self, table: SearchableTimeline) -> None:
         best = table.nearest(ENCODER.encode(["look behind you"])[0], Scope("one"), 1)[0]
         assert best.score == pytest.approx(1, abs=1e-5)
-        assert texts(table.named([best.row_id])) == ["look behind you"]
+        assert texts(table.whole([best])) == ["look behind you"]
 
     def test_nothing_outside_the_video_is_found(self, table: SearchableTimeline) -> None:
         assert sorted(self.nearest(table, "shotgun", Scope("two"))) == ["Picked up the shotgun.", "The scene changes."]
@@ -69,10 +69,22 @@ class SearchableTimelineContract:
         for scope in [Scope(), *narrow]:
             assert table.count(scope) == len(table.rows(scope))
 
-    def test_rows_that_are_not_there_are_not_named(self, table: SearchableTimeline) -> None:
-        ids = [one.row_id for one in table.rows(Scope("one"))]
-        assert {one.row_id for one in table.named([*ids[:2], "one/e9", "' OR '1'='1"])} == set(ids[:2])
-        assert table.named([]) == []
+    def test_rows_that_are_no_longer_there_are_left_out(self, table: SearchableTimeline) -> None:
+        here = table.nearest(ENCODER.encode(["damage"])[0], Scope("one"), 2)
+        gone = [Scored("one/e9", 0, 0.5, 0), Scored("' OR '1'='1", 0, 0.5)]
+        assert {one.row_id for one in table.whole([*here, *gone])} == {scored.row_id for scored in here}
+        assert table.whole(gone) == []
+        assert table.whole([]) == []
+
+    def test_rows_are_told_apart_by_id_wherever_they_stand_now(self, table: SearchableTimeline) -> None:
+        first, second = table.nearest(ENCODER.encode(["damage"])[0], Scope("one"), 2)
+        moved = [Scored(first.row_id, first.start_ns, first.score, second.address)]
+        assert [one.row_id for one in table.whole(moved)] == [first.row_id]
+
+    def test_the_models_are_those_that_made_the_vectors(self, table: SearchableTimeline) -> None:
+        assert table.models(None) == {ENCODER.name}
+        assert table.models("two") == {ENCODER.name}
+        assert table.models("none") == frozenset()
 
     def test_no_more_rows_than_asked_for_are_found(self, table: SearchableTimeline) -> None:
         assert len(self.nearest(table, "damage", Scope(), 3)) == 3

@@ -4,12 +4,21 @@ import json
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gvlm_resources import schemas
 from gvlm_resources.game import Game
 from gvlm_resources.timeline import events, state
 from tests.timeline.hud_rows import FRAME_NS, GAME, at, frames, line, number, ocr, reading, speech
 
+TEXTS = (
+    "PICKED UP A MEDIKIT.",
+    "YOU GOT THE SHOTGUN!",
+    "Player was killed by a zombie.",
+    "Picked up a red key.",
+    "hello",
+)
 NO_SPEECH, NO_FRAMES = schemas.SPEECH.empty_table(), schemas.FRAMES.empty_table()
 FRAME_S = FRAME_NS / 1e9
 
@@ -215,6 +224,16 @@ def test_one_thing_that_raises_several_numbers_is_one_pickup() -> None:
     assert event["text"] == "Picked up backpack (bullets 50 to 60, shells 4 to 8)."
 
 
+def test_two_numbers_that_rise_three_frames_apart_without_a_message_are_two_pickups() -> None:
+    rows = [
+        *number("health", (0, "98"), (5 + 3 * FRAME_S, "99")),
+        *number("bullets", (0, "69"), (5, "74")),
+        *number("shells", (0, "4"), (9, "8")),
+        *number("armor", (0, "4"), (9 + FRAME_S, "8")),
+    ]
+    assert len(of("pickup", timeline(*rows))) == 3
+
+
 def test_two_things_at_one_moment_that_raise_different_numbers_are_two_pickups() -> None:
     rows = [
         *number("health", (0, "50"), (5, "75")),
@@ -272,6 +291,15 @@ def test_scene_changes_are_events_and_a_stretch_of_black_is_one() -> None:
 def test_an_unknown_message_is_told_word_for_word() -> None:
     (event,) = timeline(line("Welcome to the arena", 5, 8))
     assert (event["kind"], event["text"]) == ("message", "The game says: Welcome to the arena")
+
+
+def test_a_message_of_the_middle_of_the_screen_is_known_where_it_stands() -> None:
+    (event,) = timeline(reading("frame", "A SECRET IS REVEALED", 5, 8, category="text"))
+    assert (event["kind"], event["start_ns"]) == ("secret", at(5))
+
+
+def test_other_texts_of_the_picture_are_no_events() -> None:
+    assert timeline(reading("frame", "PICKED UP A MEDIKIT", 5, 8, category="text")) == []
 
 
 def test_a_message_of_another_kind_is_an_event_of_that_kind() -> None:
@@ -334,6 +362,46 @@ def test_a_kind_without_a_sentence_still_gets_one() -> None:
     game = GAME.model_copy(update={"variables": (GAME.variables[0].model_copy(update={"on_decrease": "shield_lost"}),)})
     (event,) = timeline(*number("health", (0, "88"), (5, "76")), game=game)
     assert event["text"] == "Shield lost: health (health 88 to 76)."
+
+
+def test_a_doubtful_flash_of_a_number_makes_no_event() -> None:
+    rows = [
+        *number("bullets", (0, "8"), end_s=5),
+        reading("bullets", "80", 5, 5.5, confidence=0.6),
+        reading("bullets", "8", 5.5, 9),
+    ]
+    assert timeline(*rows) == []
+
+
+SERIES = st.lists(st.tuples(st.integers(1, 60), st.integers(0, 200)), min_size=1, max_size=12)
+LINES = st.lists(st.tuples(st.integers(0, 250), st.integers(1, 40), st.sampled_from(TEXTS)), max_size=10)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SERIES, SERIES, LINES)
+def test_whatever_is_read_events_are_in_order_counted_and_cite_rows_that_exist(
+    health: list[tuple[int, int]], shells: list[tuple[int, int]], lines: list[tuple[int, int, str]]
+) -> None:
+    rows = []
+    for region, steps in (("health", health), ("shells", shells)):
+        at_s = 0.0
+        for length, value in steps:
+            rows.append(reading(region, str(value), at_s, at_s + length / 10))
+            at_s += length / 10
+    rows += [line(text, start / 10, (start + length) / 10) for start, length, text in lines]
+    read = ocr(*rows)
+    held = state.series(read, GAME, video_id="v-1")
+    table = events.merge(
+        video_id="v-1", end_ns=at(30), game=GAME, state=held, ocr=read, speech=NO_SPEECH, frames=NO_FRAMES
+    )
+    found = table.to_pylist()
+    known = {*held["state_id"].to_pylist(), *read["ocr_id"].to_pylist()}
+    assert [event["start_ns"] for event in found] == sorted(event["start_ns"] for event in found)
+    assert all(0 <= event["start_ns"] < event["end_ns"] <= at(30) for event in found)
+    assert all(event["evidence"] and set(event["evidence"]) <= known for event in found)
+    assert all(0 <= event["confidence"] <= 1 and event["text"] for event in found)
+    for kind in set(kinds(found)):
+        assert [event["ordinal"] for event in of(kind, found)] == list(range(1, len(of(kind, found)) + 1))
 
 
 def test_the_result_is_the_same_whatever_order_the_rows_come_in() -> None:

@@ -113,3 +113,13 @@ def test_a_message_cites_every_reading_it_was_made_from() -> None:
     (message,) = explained(feed.sightings_of(read), GAME, States(schemas.GAME_STATE.empty_table(), GAME))
     assert message.evidence == ("a", "b")
     assert (message.start_ns, message.end_ns) == (at(1), at(4))
+
+
+def test_an_hour_of_lines_without_a_pause_is_explained_whole() -> None:
+    rows = [line(BONUS if n % 2 else MEDIKIT, n * 2.0, n * 2.0 + 2.9, row=n % 2) for n in range(1_800)]
+    assert len(shown(*rows)) == 1_800
+
+
+def test_a_thing_that_must_raise_its_number_is_not_believed_when_nothing_rose() -> None:
+    rows = [*number("health", (0, "50"), (5, "75")), line(MEDIKIT, 5, 8), line(MEDIKIT, 9, 9.6)]
+    assert shown(*rows) == [("medikit", 5.0)]

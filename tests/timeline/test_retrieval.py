@@ -8,7 +8,8 @@ import pytest
 from gvlm_resources.errors import LakeError
 from gvlm_resources.timebase import Span
 from gvlm_resources.timeline import retrieval
-from gvlm_resources.timeline.retrieval import Scope, reciprocal_rank_fusion, search
+from gvlm_resources.timeline.retrieval import Scope, Scored, reciprocal_rank_fusion, search
+from gvlm_resources.timeline.rows import TimelineRow
 from gvlm_resources.timeline.store import TimelineStore
 from tests.timeline.index_fakes import ListTable, S, WordEncoder, row, texts, video
 from tests.timeline.table_contract import TABLES
@@ -124,16 +125,20 @@ def test_words_that_say_nothing_are_not_looked_up_unless_there_are_no_others() -
 
 
 def test_rows_of_another_model_are_never_compared_and_those_of_another_runtime_are() -> None:
-    table = ListTable(video("one", row("Died."), encoder=Renamed("mini@1+openvino")))
-    assert len(search(table, Renamed("mini@1+sentence-transformers"), "died")) == 1
-    with pytest.raises(LakeError, match="gvlm build one --select timeline_index"):
-        search(table, Renamed("mini@2+openvino"), "died")
+    old, new = Renamed("mini@1+openvino"), Renamed("mini@2+sentence-transformers")
+    table = ListTable(pa.concat_tables([video("a", row("Died."), encoder=old), video("b", row("Died."), encoder=new)]))
+    assert len(search(table, Renamed("mini@2+openvino"), "died", Scope("b"))) == 1
+    assert len(search(table, Renamed("mini@2+openvino"), "died", by="words")) == 2
+    with pytest.raises(LakeError, match="gvlm build a --select timeline_index"):
+        search(table, new, "died", Scope("a"))
+    with pytest.raises(LakeError, match="gvlm build --select timeline_index"):
+        search(table, new, "died")
 
 
 def test_a_row_that_vanished_since_it_was_ranked_is_no_hit() -> None:
     class Shrinking(ListTable):
-        def named(self, row_ids: list[str]) -> list:
-            return [row for row in super().named(row_ids) if row.kind != "pickup"]
+        def whole(self, found: list[Scored]) -> list[TimelineRow]:
+            return [row for row in super().whole(found) if row.kind != "pickup"]
 
     hits = search(Shrinking(pa.concat_tables(TABLES)), ENCODER, "shotgun", Scope("one"))
     assert len(hits) == 5

@@ -207,4 +207,4 @@ def test_vectors_are_those_of_the_texts_and_carry_the_encoders_name() -> None:
 def test_a_row_that_cannot_be_is_refused(change: dict) -> None:
     (row,) = made(events=(event("death", 1, "Died."),))
     with pytest.raises(ValueError, match="row"):
-        index_rows.TimelineRow(**{**row, "model": "m", "evidence": ()} | change)
+        index_rows.TimelineRow(**{**row, "evidence": ()} | change)

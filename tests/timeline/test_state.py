@@ -63,8 +63,18 @@ def test_a_digit_too_many_that_goes_again_is_no_change() -> None:
     assert held(*number("health", (0, "18"), (5, "118"), (5.5, "18"), end_s=9)) == [(18, 0, 9)]
 
 
-def test_a_value_that_is_gone_within_four_frames_was_misread() -> None:
-    assert held(*number("health", (0, "68"), (5, "60"), (5.1, "68"), end_s=9)) == [(68, 0, 9)]
+@pytest.mark.parametrize(
+    ("lasts_s", "confidence", "kept"), [(0.1, 0.8, 1), (0.1, 0.97, 3), (0.03, 0.97, 1), (0.2, 0.8, 3)]
+)
+def test_a_value_that_is_gone_at_once_was_misread_unless_it_was_read_surely(
+    lasts_s: float, confidence: float, kept: int
+) -> None:
+    rows = [
+        reading("armor", "0", 0, 5),
+        reading("armor", "1", 5, 5 + lasts_s, confidence=confidence),
+        reading("armor", "0", 5 + lasts_s, 9),
+    ]
+    assert len(held(*rows, variable="armor")) == kept
 
 
 def test_real_damage_and_healing_back_to_the_same_value_stay() -> None:

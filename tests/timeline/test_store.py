@@ -135,6 +135,23 @@ def test_a_row_comes_back_as_it_was_written(store: TimelineStore) -> None:
     assert store.rows(Scope("one")) == ListTable(written).rows(Scope())
 
 
+def test_the_models_are_known_anew_after_each_write(store: TimelineStore) -> None:
+    store.replace_video("one", many("one", 2))
+    assert store.models(None) == {"m@1+r"}
+    store.replace_video("one", video("one", row("a")))
+    assert store.models(None) == store.models("one") == {WordEncoder.name}
+
+
+def test_rows_that_moved_since_they_were_found_are_still_shown(store: TimelineStore) -> None:
+    for number in range(4):
+        store.replace_video(f"v{number}", video(f"v{number}", row(f"the shotgun {number}")))
+    found = store.matching("shotgun", Scope(), 4)
+    store.remove_video("v0")
+    store.replace_video("v1", video("v1", row("the shotgun again")))
+    store.compact(vector_index_from_rows=1_000, keep_versions=NOW)
+    assert sorted(texts(store.whole(found))) == ["the shotgun 2", "the shotgun 3", "the shotgun again"]
+
+
 def test_a_reader_sees_what_another_wrote_since(store: TimelineStore) -> None:
     reader = TimelineStore(store.folder)
     store.replace_video("one", video("one", row("old")))

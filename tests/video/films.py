@@ -28,12 +28,15 @@ H264 = {"preset": "veryfast", "crf": "20", "threads": "1", "bf": "3", "b_strateg
 
 
 def picture(number: int, *, scene: int = 0) -> NDArray[np.uint8]:
-    """The RGB frame of that number; `scene` gives it another background."""
+    """The RGB frame of that number; another `scene` has another background and paler blocks."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     waves = 60 * np.sin((x + 3 * number) / 9 + scene) + 40 * np.cos((y - 2 * number) / (7 + scene))
     image = np.stack([128 + waves, 128 - waves / 2, 90 + waves + 30 * scene], axis=-1).clip(0, 255)
-    bits = [number >> bit & 1 for bit in range(BITS)]
-    blocks = np.array(bits).reshape(BITS // COLUMNS, COLUMNS) * (LIGHT - DARK) + DARK
+    if scene:
+        image = np.where((x < WIDTH / 2)[..., None], 255 - 0.2 * image, 0.2 * image)
+    pale = 60 if scene else 0
+    bits = np.array([number >> bit & 1 for bit in range(BITS)]).reshape(BITS // COLUMNS, COLUMNS)
+    blocks = np.where(bits, LIGHT - pale, DARK + pale)
     image[: HEIGHT // 2] = np.kron(blocks, np.ones((BLOCK_H, BLOCK_W)))[..., None]
     return image.astype(np.uint8)
 
@@ -113,6 +116,8 @@ def _pictures(video: av.VideoStream, film: Film) -> Iterable[av.Packet]:
             space, span = film.colours
             frame = frame.reformat(format=film.pix_fmt, dst_colorspace=space, dst_color_range=span)
         frame.pts, frame.time_base = tick, film.time_base
+        if number in film.cuts:
+            frame.pict_type = av.video.frame.PictureType.I  # as encoders do that see the cut
         yield from video.encode(frame)
     yield from video.encode(None)
 

@@ -57,7 +57,7 @@ def test_blurring_lowers_the_sharpness() -> None:
 def test_sharpness_hardly_depends_on_the_stored_size() -> None:
     large = Look.of(view(3)).sharpness
     small = Look.of(cv2.resize(view(3), (320, 180), interpolation=cv2.INTER_AREA)).sharpness
-    assert small == pytest.approx(large, rel=0.1)
+    assert small == pytest.approx(large, rel=0.2)
 
 
 def test_motion_is_the_mean_difference_of_luma() -> None:
@@ -69,9 +69,15 @@ def test_motion_is_the_mean_difference_of_luma() -> None:
 def test_moving_within_a_place_is_no_new_scene_and_another_place_is() -> None:
     place = np.hstack([view(4), view(4)[:, ::-1]])
     before, turned = Look.of(place[:, :600]), Look.of(place[:, 90:690])
+    elsewhere = (view(7)[:, :600] * [0.2, 0.5, 0.7]).astype(np.uint8)
     assert marks.scene_distance(before, turned) < 0.2
-    assert marks.scene_distance(before, Look.of(255 - place[:, :600])) > 0.35
+    assert marks.scene_distance(before, Look.of(elsewhere)) > 0.35
     assert marks.scene_distance(Look.of(plain(0)), Look.of(plain(255))) == 1
+
+
+def test_a_flash_of_the_whole_screen_is_no_new_scene() -> None:
+    flash = (view(4) * [0.5, 0.5, 1.0] + [0, 0, 40]).clip(0, 255).astype(np.uint8)
+    assert marks.scene_distance(Look.of(view(4)), Look.of(flash)) < 0.1
 
 
 def test_a_duplicate_points_to_an_original_and_never_to_a_duplicate() -> None:

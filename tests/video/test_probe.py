@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -229,10 +230,8 @@ def test_scribbled_files_are_named_or_read_but_never_crash(film: FilmMaker, tmp_
             scribbled[at] = rng.integers(0, 256)
         path = tmp_path / "scribbled.mp4"
         path.write_bytes(scribbled)
-        try:
+        with suppress(SourceError):
             probe(path, SETTINGS)
-        except SourceError as error:
-            assert error.code
 
 
 def test_a_video_of_which_nothing_can_be_decoded_is_corrupt(film: FilmMaker, tmp_path: Path) -> None:
