@@ -1,4 +1,4 @@
-"""What the pipeline knows of one game: HUD regions, the rules of its numbers, its messages and its words.
+"""What the pipeline knows of one game: HUD regions, the rules of its numbers, its messages.
 
 One YAML a game in `games/`. A game is chosen by name when a video is added; without one it is `generic`, which has
 no HUD regions and no rules.
@@ -117,8 +117,6 @@ class Game(GamePart):
     feed: FeedRule = FeedRule()
     # Event kind -> its sentences, with SENTENCE_FIELDS in braces: the first whose fields are all known is said.
     sentences: dict[str, tuple[str, ...]] = {}
-    vocabulary: tuple[str, ...] = ()  # words of the game, for correcting what was read and heard
-    concepts: tuple[str, ...] = ()  # things to look for in the picture
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

@@ -61,7 +61,7 @@ STAGES: Mapping[str, Stage] = {
             "timeline_events",
             "1",
             upstream=("video", "frames", "ocr_text", "speech_transcript", "game_state"),
-            game=("hud", "variables", "messages", "feed", "sentences", "vocabulary"),
+            game=("hud", "variables", "messages", "feed", "sentences"),
         ),
         Stage(
             "timeline_index",

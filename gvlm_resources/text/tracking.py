@@ -26,6 +26,8 @@ RELIEF_PX = 11  # brightness is taken relative to the mean of this square, which
 TAKEN = 0.4  # share of a line's height that may lie in a line that has been found already
 SAME_BOX = 0.5
 SAME_TEXT = 70.0  # of 100: every third letter may be misread
+CLOSE_LOOK = 4  # every fourth detection sees the frame larger: what is too small at the usual size mostly stays on
+CLOSE_SIDE_PX = 736  # the engine's own
 SEAM_NS = 120_000_000  # longest gap over which a line that was lost goes on: a few frames of a flash
 READ_TOGETHER = 64  # crops the reader is given at once
 NOTHING = np.empty((0, 0), np.float32)  # the relief of a line that is gone: only its words are kept
@@ -284,11 +286,18 @@ def read_frames(
     for number, (pts_ns, image) in enumerate(frames):
         height, width = image.shape[:2]
         visible = _without(image, exclude)
-        found = None
-        if number % settings.detect_every == 0:
-            found = reader.detect(visible, scale=settings.detect_side_px / min(height, width))
+        side_px = _detection_side(number, settings)
+        found = None if side_px is None else reader.detect(visible, scale=side_px / min(height, width))
         tracker.step(visible, pts_ns, found)
     return [_frame_row(text, width, height, settings.min_confidence) for text in tracker.finish(end_ns)]
+
+
+def _detection_side(number: int, settings: OcrSettings) -> int | None:
+    """Shorter side that a frame has for the detector; None for a frame on which detection does not run."""
+    look, between = divmod(number, settings.detect_every)
+    if between:
+        return None
+    return settings.detect_side_px if look % CLOSE_LOOK else max(settings.detect_side_px, CLOSE_SIDE_PX)
 
 
 def _without(image: Image, exclude: Sequence[tuple[float, float, float, float]]) -> Image:

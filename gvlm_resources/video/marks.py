@@ -37,10 +37,11 @@ class Look:
 
     @classmethod
     def of(cls, bgr: NDArray[np.uint8]) -> Self:
-        luma = _narrowed(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), WIDTH_PX)
+        narrow = _narrowed(bgr, WIDTH_PX)
+        luma = cv2.cvtColor(narrow, cv2.COLOR_BGR2GRAY)
         return cls(
             luma=luma,
-            colours=colours(bgr),
+            colours=colours(narrow),
             phash=phash(luma),
             sharpness=float(cv2.Laplacian(luma, cv2.CV_32F).var(dtype=np.float64)),
             brightness=float(luma.mean(dtype=np.float64)),
