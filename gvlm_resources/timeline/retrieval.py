@@ -8,15 +8,16 @@ id, so that a question asked twice has one answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gvlm_resources.errors import LakeError
 from gvlm_resources.lake.layout import checked_key
+from gvlm_resources.settings import IndexSettings
 from gvlm_resources.timebase import Span
 from gvlm_resources.timeline.rows import SOURCES, TEXT, TimelineRow
 
@@ -92,8 +93,8 @@ class SearchableTimeline(Protocol):
 
     def count(self, scope: Scope) -> int: ...
 
-    def models(self, video_id: str | None) -> frozenset[str]:
-        """Names of the encoders that made the vectors of the video, or (None) of all videos."""
+    def stranger(self, video_id: str | None, known: Collection[str]) -> str | None:
+        """An encoder beside those `known` that made a vector of the video, or (None) of any; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -233,13 +234,10 @@ def _hits(table: SearchableTimeline, by_meaning: Sequence[Scored], by_words: Seq
 
 def _assert_comparable(table: SearchableTimeline, encoder: TextEncoder, video_id: str | None) -> None:
     """Vectors of two models cannot be compared, those of two runtimes of one model can."""
-    for name in sorted(table.models(video_id)):
-        if _model(name) != _model(encoder.name):
-            raise LakeError(
-                f"the timeline of {video_id or 'a video'} was encoded by {name}, the question by {encoder.name}",
-                remedy=f"run `gvlm build {video_id + ' ' if video_id else ''}--select timeline_index`",
-            )
-
-
-def _model(name: str) -> str:
-    return name.rpartition("+")[0] or name
+    model = encoder.name.rpartition("+")[0]
+    stranger = table.stranger(video_id, {encoder.name, *(f"{model}+{runtime}" for runtime in get_args(Runtime))})
+    if stranger is not None:
+        raise LakeError(
+            f"the timeline of {video_id or 'a video'} was encoded by {stranger}, the question by {encoder.name}",
+            remedy=f"run `gvlm build {video_id + ' ' if video_id else ''}--select timeline_index`",
+        )
