@@ -195,8 +195,10 @@ def lines_at(table: pa.Table, pts_ns: int, message_box: Box) -> list[Line]:
 
 
 def is_found_again(line: Line, ours: Sequence[Line]) -> bool:
+    wanted = letters(line.text)
     there = letters("".join(other.text for other in ours if overlap(line.box, other.box) >= AT_ITS_PLACE))
-    return bool(there) and fuzz.partial_ratio(letters(line.text), there) >= FOUND_AGAIN
+    alikeness = fuzz.partial_ratio if len(there) > len(wanted) else fuzz.ratio  # its place may lie in a longer line
+    return bool(there) and alikeness(wanted, there) >= FOUND_AGAIN
 
 
 def is_read_right(line: Line, ours: Sequence[Line], places: Sequence[Line]) -> bool:

@@ -25,8 +25,10 @@ PER_HEIGHT = 0.05  # of correlation, that a place further off by the line's heig
 RELIEF_PX = 11  # brightness is taken relative to the mean of this square, which outlasts tints and slow shades
 TAKEN = 0.4  # share of a line's height that may lie in a line that has been found already
 SAME_BOX = 0.5
+INSIDE = 0.8  # share of a line's box that lies in a longer line it is a part of
+OUTGROWN = 1.5  # times the area that a longer line has at least
 SAME_TEXT = 70.0  # of 100: every third letter may be misread
-CLOSE_LOOK = 4  # every fourth detection sees the frame larger: what is too small at the usual size mostly stays on
+CLOSE_LOOK = 1  # every fourth detection sees the frame larger: what is too small at the usual size mostly stays on
 CLOSE_SIDE_PX = 736  # the engine's own
 SEAM_NS = 120_000_000  # longest gap over which a line that was lost goes on: a few frames of a flash
 READ_TOGETHER = 64  # crops the reader is given at once
@@ -126,6 +128,7 @@ class Tracker:
             places = [(line.box, False) for line in self._went]  # it may be there still and look different
         else:
             places = [(box, True) for box in found]
+            followed = self._without_parts(followed, found, picture)
             for line in followed:
                 line.detected |= any(box.covers(line.box) >= SAME_BOX for box in found)
         came = self._begin(picture, places, [line.box for line in followed])
@@ -158,6 +161,18 @@ class Tracker:
                 line.box = box
                 followed.append(line)
         return followed
+
+    def _without_parts(self, followed: list[Line], found: Sequence[Box], picture: Picture) -> list[Line]:
+        """The followed lines less those that turn out to be parts of a longer one: these went."""
+        parts: list[Line] = []
+        for box in found:
+            inside = [line for line in followed if box.common(line.box) >= INSIDE * line.box.area]
+            if box.area > OUTGROWN * sum(line.box.area for line in inside):
+                parts += [line for line in inside if line not in parts]
+        for line in parts:
+            line.end_ns = picture.pts_ns
+        self._went += parts
+        return [line for line in followed if line not in parts]
 
     def _begin(self, picture: Picture, places: Sequence[tuple[Box, bool]], occupied: list[Box]) -> list[Line]:
         """New lines at the `places`, (box, whether it was detected), where none is followed."""

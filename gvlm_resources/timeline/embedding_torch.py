@@ -7,19 +7,34 @@ where one of the two is asked for.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
+from transformers.utils import logging as transformers_logging
 
 from gvlm_resources.schemas import TEXT_VECTOR_DIM
 from gvlm_resources.timeline.embedding import ModelFolder, encode_distinct
 from gvlm_resources.timeline.quiet_openvino import openvino
 
 BATCH_TEXTS = 32
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """No progress bars and notes of the library while a small local model is opened; errors are raised as ever."""
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        transformers_logging.enable_progress_bar()
 
 
 class SentenceTransformersEncoder:
@@ -29,7 +44,8 @@ class SentenceTransformersEncoder:
 
     def __init__(self, model: ModelFolder) -> None:
         self.name = model.name("sentence-transformers")
-        self._model = SentenceTransformer(str(model.folder), device="cpu", local_files_only=True)
+        with _without_chatter():
+            self._model = SentenceTransformer(str(model.folder), device="cpu", local_files_only=True)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N,) -> (N, 384), unit rows."""

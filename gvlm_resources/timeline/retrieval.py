@@ -10,19 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gvlm_resources.errors import LakeError
 from gvlm_resources.lake.layout import checked_key
-from gvlm_resources.settings import IndexSettings
 from gvlm_resources.timebase import Span
+from gvlm_resources.timeline.embedding import Runtime, TextEncoder
 from gvlm_resources.timeline.rows import SOURCES, TEXT, TimelineRow
-
-if TYPE_CHECKING:
-    from gvlm_resources.timeline.embedding import TextEncoder
 
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
 RRF_K = 60  # Cormack, Clarke, Büttcher: Reciprocal Rank Fusion, SIGIR 2009
@@ -94,7 +91,7 @@ class SearchableTimeline(Protocol):
     def count(self, scope: Scope) -> int: ...
 
     def stranger(self, video_id: str | None, known: Collection[str]) -> str | None:
-        """An encoder beside those `known` that made a vector of the video, or (None) of any; None where there is none."""
+        """Name of an encoder, beside those `known`, that made a vector of the video, or (None) of any video."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ class Hit(TimelineRow):
 
     @property
     def why(self) -> str:
-        """For people: `by meaning (1st, cosine 0.71) and by words (3rd, BM25 4.2)`."""
+        """For people: `by meaning (rank 1, cosine 0.71) and by words (rank 3, BM25 4.2)`."""
         reasons = []
         if self.cosine is not None:
             reasons.append(f"by meaning (rank {self.rank_by_meaning}, cosine {self.cosine:.2f})")

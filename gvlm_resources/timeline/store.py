@@ -15,7 +15,7 @@ import random
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -55,11 +55,13 @@ INDEXES = {
     "video_id": BTree(),
     "kind": Bitmap(),
     "source": Bitmap(),
+    "model": Bitmap(),
     # Words of scripts without spaces are told apart; stop words stay, since "it is you" may be all that was said.
     "text": FTS(base_tokenizer="icu/split", remove_stop_words=False),
 }
 VECTOR_INDEX = "vector_trained_on_"  # + the number of rows it was trained on
 RETRAIN_FACTOR = 4
+MOST_SEGMENTS = 8  # each compaction may add one, and every search asks each of them
 # Measured at a million rows (docs/index.md): with 4 bits a dimension 100 candidates hold what takes 200 with 1 bit.
 VECTOR_BITS = 4
 PROBES = 20
@@ -102,7 +104,6 @@ class TimelineStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._opened: tuple[tuple[int, int], lancedb.table.Table] | None = None
-        self._models: dict[tuple[int, str | None], frozenset[str]] = {}
 
     # ------------------------------------------------------------------------------------------------------- writing
 
@@ -128,13 +129,14 @@ class TimelineStore:
         """Merge small files, bring every index up to date, and remove versions older than `keep_versions`.
 
         The vector index is built once the table has `vector_index_from_rows` rows, and built anew when it has grown
-        to four times what it was trained on. A search that runs longer than `keep_versions` may fail. What a killed
-        writer left is removed after a week. Where there is no table there is nothing to do.
+        to four times what it was trained on or lies in many pieces. A search that runs longer than `keep_versions` may
+        fail. What a killed writer left is removed after a week. Where there is no table there is nothing to do.
         """
         if not self.exists:
             return NO_TABLE
         with self._writing() as table:
-            self._committed(lambda: _index_vectors(table, vector_index_from_rows))
+            self._committed(lambda: _add_indexes(table))
+            self._committed(lambda: _train_vector_index(table, vector_index_from_rows))
             self._committed(lambda: table.optimize(cleanup_older_than=keep_versions))
         return self.condition()
 
@@ -190,15 +192,15 @@ class TimelineStore:
             return rows
         return self._records(self._read(table.search().where(_any_of(KEY, names)).select(SHOWN).to_arrow))
 
-    def models(self, video_id: str | None) -> frozenset[str]:
-        """Names of the encoders that made the vectors of the video, or (None) of all; known until the table changes."""
-        table = self._table()
-        key = (self._read(lambda: table.version), video_id)
-        if key not in self._models:
-            query = _within(table.search(), Scope(video_id)).select(["model"])
-            names = frozenset(self._read(query.to_arrow).column("model").unique().to_pylist())
-            self._models = {known: value for known, value in self._models.items() if known[0] == key[0]} | {key: names}
-        return self._models[key]
+    def stranger(self, video_id: str | None, known: Collection[str]) -> str | None:
+        """Name of an encoder, beside those `known`, that made a vector of the video, or (None) of any video."""
+        table, others = self._table(), ~_any_of("model", known)
+        own = _filter(Scope(video_id))
+        others = others if own is None else own & others
+        if not self._read(lambda: table.count_rows(others.to_sql())):
+            return None
+        found = self._read(table.search().where(others).select(["model"]).limit(1).to_arrow)
+        return found.column("model").to_pylist()[0] if found.num_rows else None
 
     def rows(self, scope: Scope) -> list[TimelineRow]:
         """Every row of the scope, in no order."""
@@ -363,16 +365,27 @@ def _replace(table: lancedb.table.Table, video_id: str, rows: pa.Table) -> int:
     return merge.execute(rows).version
 
 
-def _index_vectors(table: lancedb.table.Table, from_rows: int) -> None:
-    """Train the vector index if the table is large enough and has none, or one trained on a quarter of it or less."""
+def _add_indexes(table: lancedb.table.Table) -> None:
+    """Indexes that a table of an earlier version of this program lacks."""
+    known = {column for index in table.list_indices() for column in index.columns}
+    for column, config in INDEXES.items():
+        if column not in known:
+            table.create_index(column, config=config)
+
+
+def _train_vector_index(table: lancedb.table.Table, from_rows: int) -> None:
+    """Train the vector index if the table is large enough and has none, or one that is outgrown or in many pieces."""
     rows = table.count_rows()
-    known = [index.name for index in table.list_indices() if index.columns == ["vector"]]
-    trained_on = max((int(name.removeprefix(VECTOR_INDEX)) for name in known), default=0)
-    if rows < from_rows or rows < RETRAIN_FACTOR * trained_on:
+    known = [index for index in table.list_indices() if index.columns == ["vector"]]
+    trained_on = max((int(index.name.removeprefix(VECTOR_INDEX)) for index in known), default=0)
+    in_pieces = any((index.num_segments or 0) > MOST_SEGMENTS for index in known)
+    if rows < from_rows or (known and rows < RETRAIN_FACTOR * trained_on and not in_pieces):
         return
-    table.create_index("vector", config=IvfRq(distance_type=METRIC, num_bits=VECTOR_BITS), name=f"{VECTOR_INDEX}{rows}")
-    for name in known:
-        table.drop_index(name)
+    name = f"{VECTOR_INDEX}{rows}"
+    table.create_index("vector", config=IvfRq(distance_type=METRIC, num_bits=VECTOR_BITS), name=name, replace=True)
+    for index in known:
+        if index.name != name:
+            table.drop_index(index.name)
 
 
 def _within(query: lancedb.query.LanceQueryBuilder, scope: Scope) -> lancedb.query.LanceQueryBuilder:

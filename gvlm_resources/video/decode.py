@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gvlm_resources.errors import SourceError
 from gvlm_resources.game import HudRegion
-from gvlm_resources.schemas import CLIPS, FRAMES, HUD_CROPS, STATUS_FAILED
+from gvlm_resources.schemas import CLIPS, FRAMES, HUD_CROPS, STATUS_FAILED, STATUS_FILTERED
 from gvlm_resources.settings import Settings
 from gvlm_resources.timebase import NS_PER_S
 from gvlm_resources.video import pipeline, sampling
@@ -51,7 +53,7 @@ class Outputs:
 
 @dataclass(frozen=True, slots=True)
 class SamplingReport:
-    """What one pass did. Counts of frames are of the whole pass; `outputs` has each output's own numbers."""
+    """What one pass did: packets decoded and left out, frames wanted and failed, and each output's own numbers."""
 
     displayed_frames: int
     wanted_frames: int
@@ -61,9 +63,8 @@ class SamplingReport:
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def facts(self, output: str) -> dict[str, Any]:
-        """JSON-ready numbers of `frames`, `clips`, `hud_crops` or `audio`, with those of the pass."""
-        whole = ("displayed_frames", "wanted_frames", "decoded_packets", "skipped_packets", "failed_frames")
-        return {**self.outputs.get(output, {}), **{name: getattr(self, name) for name in whole}}
+        """JSON-ready numbers of `frames`, `clips`, `hud_crops` or `audio`, whatever was asked for beside it."""
+        return {"displayed_frames": self.displayed_frames, **self.outputs[output]}
 
 
 def sample(
@@ -142,8 +143,9 @@ class _Pass:
                         sink.add(moment)
             if "hud_crops" in sinks:
                 sinks["hud_crops"][1].close(self.plan.index.end_ns)
-        for name, (_, sink) in sinks.items():
-            counts[name] = _counts(sink) | {"bytes": getattr(outputs, name).stat().st_size}
+        for name, (roles, sink) in sinks.items():
+            wanted = int((self.plan.roles & np.uint8(roles) > 0).sum())
+            counts[name] = {"wanted_frames": wanted, **_counts(sink), "bytes": getattr(outputs, name).stat().st_size}
         if outputs.audio is not None:
             counts["audio"] = _heard(sound, outputs.audio)
         return SamplingReport(
@@ -189,13 +191,10 @@ class _Pass:
 
     def _moments(self, sound: SoundTrack | None, threads: int, progress: Progress | None) -> Iterator[Moment]:
         recipe = Recipe(self.probe.display, self.settings.frames, self.settings.clips, self.regions)
-        sound_stream = self.probe.audio[0].index if self.probe.audio else -1
-        on_sound = sound.packet if sound is not None else None
+        tap = pipeline.SoundTap(self.probe.audio[0].index, sound.packet) if sound is not None else None
         end_ns = self.plan.index.end_ns
         told_s = -1
-        settled = pipeline.decoded(
-            self.path, self.plan, recipe, threads=threads, on_sound=on_sound, sound_stream=sound_stream
-        )
+        settled = pipeline.decoded(self.path, self.plan, recipe, threads=threads, sound=tap)
         with closing(settled):
             for one in settled:
                 moment = Moment.of(self.plan, one)
@@ -210,12 +209,8 @@ class _Pass:
 def _counts(sink: FrameRows | ClipRows | HudRows) -> dict[str, Any]:
     if isinstance(sink, HudRows):
         return {"rows": sink.count}
-    rows = sum(sink.statuses.values())
-    return {
-        "rows": rows,
-        **{status: count for status, count in sorted(sink.statuses.items()) if status != "ok"},
-        "failed": sink.statuses[STATUS_FAILED],
-    }
+    named = {status: sink.statuses[status] for status in (STATUS_FILTERED, STATUS_FAILED)}
+    return {"rows": sum(sink.statuses.values()), **named}
 
 
 def _heard(sound: SoundTrack | None, target: Path) -> dict[str, Any]:

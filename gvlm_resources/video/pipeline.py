@@ -273,52 +273,67 @@ class _Reader:
         self._batch = []
 
 
+@dataclass(frozen=True, slots=True)
+class SoundTap:
+    """Who gets the packets of which stream, on the reading thread."""
+
+    stream: int
+    feed: Callable[[av.Packet], None]
+
+
+@dataclass(frozen=True)
+class _Decoding:
+    """The two tasks of decoding one plan: reading, once, and decoding, on as many threads as wanted."""
+
+    path: Path
+    plan: Plan
+    recipe: Recipe
+    sound: SoundTap | None
+    jobs: list[_Job]
+    board: _Board
+    frame_of: np.ndarray  # packet position -> frame number, -1 for none
+
+    def read(self) -> None:
+        reader = _Reader(self.plan, self.jobs, self.board)
+        with opened(self.path) as container:
+            streams = [video_stream(container, self.path.name)] if self.jobs else []
+            if self.sound is not None:
+                streams.append(container.streams[self.sound.stream])
+            position = -1
+            for packet in packets_of(container, *streams):
+                if self.sound is not None and packet.stream_index == self.sound.stream:
+                    self.sound.feed(packet)
+                    continue
+                position += 1
+                reader.packet(position, packet)
+                if reader.done and self.sound is None:
+                    break
+        reader.close()
+
+    def work(self) -> None:
+        decoder = _SegmentDecoder(self.path, self.plan, self.recipe, self.frame_of)
+        while (job := self.board.next_job()) is not None:
+            for steps in self.board.take(job):
+                self.board.deliver(job, [one for step in steps for one in decoder.step(step)])
+            self.board.finish(job)
+
+
 def decoded(
-    path: Path,
-    plan: Plan,
-    recipe: Recipe,
-    *,
-    threads: int,
-    on_sound: Callable[[av.Packet], None] | None,
-    sound_stream: int,
+    path: Path, plan: Plan, recipe: Recipe, *, threads: int, sound: SoundTap | None = None
 ) -> Iterator[Settled[Picture]]:
     """Every wanted frame of `plan`, settled, in the order of time. Close the iterator to stop early.
 
-    `on_sound` gets the packets of stream `sound_stream`, on the reading thread; by the end of the iteration all.
-    Raises what reading, decoding or `on_sound` raised.
+    By the end of the iteration `sound` has had all its packets. Raises what reading, decoding or `sound` raised.
     """
     jobs = [_Job(segments) for segments in jobs_of(plan)]
     board = _Board(jobs)
     frame_of = np.full(len(plan.index), -1, np.int64)
     frame_of[plan.index.frame_packets] = np.arange(len(plan.index.frame_packets))
-
-    def read() -> None:
-        reader = _Reader(plan, jobs, board)
-        with opened(path) as container:
-            streams = [video_stream(container, path.name)] if jobs else []
-            if on_sound is not None:
-                streams.append(container.streams[sound_stream])
-            position = -1
-            for packet in packets_of(container, *streams):
-                if on_sound is not None and packet.stream_index == sound_stream:
-                    on_sound(packet)
-                    continue
-                position += 1
-                reader.packet(position, packet)
-                if reader.done and on_sound is None:
-                    break
-        reader.close()
-
-    def work() -> None:
-        decoder = _SegmentDecoder(path, plan, recipe, frame_of)
-        while (job := board.next_job()) is not None:
-            for steps in board.take(job):
-                board.deliver(job, [one for step in steps for one in decoder.step(step)])
-            board.finish(job)
-
+    decoding = _Decoding(path, plan, recipe, sound, jobs, board, frame_of)
     workers = min(threads, len(jobs))
     with ThreadPoolExecutor(workers + 1, thread_name_prefix="decode") as pool:
-        futures = [pool.submit(_guarded, board, task) for task in (read, *(work for _ in range(workers)))]
+        tasks = (decoding.read, *(decoding.work for _ in range(workers)))
+        futures = [pool.submit(_guarded, board, task) for task in tasks]
         try:
             for job in jobs:
                 yield from board.results(job)

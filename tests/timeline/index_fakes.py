@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from zlib import crc32
 
 import numpy as np
@@ -60,9 +60,9 @@ class ListTable:
     def count(self, scope: Scope) -> int:
         return len(self.rows(scope))
 
-    def models(self, video_id: str | None) -> frozenset[str]:
-        ids = {row.row_id for row in self.rows(Scope(video_id))}
-        return frozenset(name for row, name in zip(self._rows, self._names, strict=True) if row.row_id in ids)
+    def stranger(self, video_id: str | None, known: Collection[str]) -> str | None:
+        own = (name for row, name in zip(self._rows, self._names, strict=True) if video_id in (None, row.video_id))
+        return next((name for name in own if name not in known), None)
 
 
 def _scored(row: TimelineRow, score: float) -> Scored:

@@ -81,10 +81,11 @@ class SearchableTimelineContract:
         moved = [Scored(first.row_id, first.start_ns, first.score, second.address)]
         assert [one.row_id for one in table.whole(moved)] == [first.row_id]
 
-    def test_the_models_are_those_that_made_the_vectors(self, table: SearchableTimeline) -> None:
-        assert table.models(None) == {ENCODER.name}
-        assert table.models("two") == {ENCODER.name}
-        assert table.models("none") == frozenset()
+    def test_an_encoder_that_is_not_known_is_named(self, table: SearchableTimeline) -> None:
+        assert table.stranger(None, {"other", ENCODER.name}) is None
+        assert table.stranger("two", {ENCODER.name}) is None
+        assert table.stranger(None, {"other"}) == table.stranger("two", {"other"}) == ENCODER.name
+        assert table.stranger("none", {"other"}) is None
 
     def test_no_more_rows_than_asked_for_are_found(self, table: SearchableTimeline) -> None:
         assert len(self.nearest(table, "damage", Scope(), 3)) == 3

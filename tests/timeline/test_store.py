@@ -135,11 +135,13 @@ def test_a_row_comes_back_as_it_was_written(store: TimelineStore) -> None:
     assert store.rows(Scope("one")) == ListTable(written).rows(Scope())
 
 
-def test_the_models_are_known_anew_after_each_write(store: TimelineStore) -> None:
+def test_the_encoder_of_rows_that_were_replaced_is_forgotten(store: TimelineStore) -> None:
     store.replace_video("one", many("one", 2))
-    assert store.models(None) == {"m@1+r"}
+    store.replace_video("two", video("two", row("b")))
+    assert store.stranger(None, {WordEncoder.name}) == "m@1+r"
+    assert store.stranger("two", {WordEncoder.name}) is None
     store.replace_video("one", video("one", row("a")))
-    assert store.models(None) == store.models("one") == {WordEncoder.name}
+    assert store.stranger(None, {WordEncoder.name}) is None
 
 
 def test_rows_that_moved_since_they_were_found_are_still_shown(store: TimelineStore) -> None:
@@ -256,6 +258,28 @@ def test_a_search_across_the_library_finds_nearly_what_comparing_every_row_finds
         within = [int(scored.start_ns // 10**9) for scored in store.nearest(query, Scope("one"), 10)]
         assert set(within) == exact
     assert found >= 90
+
+
+def test_a_vector_index_in_many_pieces_becomes_one_again(store: TimelineStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "MOST_SEGMENTS", 2)
+    store.replace_video("one", many("one", 1_500))
+    pieces = []
+    for number in range(4):
+        store.replace_video(f"v{number}", many(f"v{number}", 300, seed=number))
+        store.compact(vector_index_from_rows=1_000)
+        indexes = lancedb.connect(str(store.folder)).open_table(TABLE).list_indices()
+        pieces.append(next(index.num_segments for index in indexes if index.columns == ["vector"]))
+    assert pieces == [1, 2, 3, 1]
+
+
+def test_compacting_adds_an_index_that_the_table_lacks(store: TimelineStore) -> None:
+    store.replace_video("one", TABLES[0])
+    lancedb.connect(str(store.folder)).open_table(TABLE).drop_index("text_idx")
+    assert len(store.matching("shotgun", Scope(), 1)) == 1
+    store.compact(vector_index_from_rows=1_000)
+    indexes = lancedb.connect(str(store.folder)).open_table(TABLE).list_indices()
+    assert "text_idx" in {index.name for index in indexes}
+    assert len(store.matching("shotgun", Scope(), 1)) == 1
 
 
 def test_compacting_merges_files_and_forgets_old_versions_but_no_row(store: TimelineStore) -> None:

@@ -365,8 +365,8 @@ def test_damage_ends_a_span_for_what_was_shown_is_not_known(film: FilmMaker, tmp
     assert second == (frame_ns(96), frame_ns(200))
 
 
-def test_a_full_chroma_and_a_ten_bit_video_are_cut_as_well(film: FilmMaker, tmp_path: Path) -> None:
-    for name in ("full_chroma.mp4", "ten_bit.mp4"):
+def test_full_chroma_ten_bits_and_full_range_are_cut_as_well(film: FilmMaker, tmp_path: Path) -> None:
+    for name in ("full_chroma.mp4", "ten_bit.mp4", "mjpeg.avi"):
         sample(film(name, HARD[name]), Outputs(hud_crops=tmp_path / "h.parquet"), regions=REGIONS)
         rows = rows_of(tmp_path / "h.parquet")
         assert spans(rows, "slow") == [(frame_ns(k), frame_ns(min(60, k + 16))) for k in range(0, 60, 16)]
@@ -411,9 +411,10 @@ def test_the_same_input_gives_the_same_bytes_on_any_number_of_threads(film: Film
 def test_each_output_alone_is_what_it_is_beside_the_others(film: FilmMaker, tmp_path: Path) -> None:
     path = film("sound.mp4", replace(WITH_SOUND, options=with_options(g="24")))
     together, alone = all_outputs(tmp_path / "together"), all_outputs(tmp_path / "alone")
-    sample(path, together, at_rate(2.0), REGIONS)
+    whole = sample(path, together, at_rate(2.0), REGIONS)
     for name in ("frames", "clips", "hud_crops", "audio"):
-        sample(path, Outputs(**{name: getattr(alone, name)}), at_rate(2.0), REGIONS)
+        report = sample(path, Outputs(**{name: getattr(alone, name)}), at_rate(2.0), REGIONS)
+        assert report.facts(name) == whole.facts(name)
     assert digests(tmp_path / "together") == digests(tmp_path / "alone")
 
 
