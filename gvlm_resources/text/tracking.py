@@ -7,6 +7,7 @@ compared: in gameplay no two are alike, while the texts on them are.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -28,8 +29,9 @@ SAME_BOX = 0.5
 INSIDE = 0.8  # share of a line's box that lies in a longer line it is a part of
 OUTGROWN = 1.5  # times the area that a longer line has at least
 SAME_TEXT = 70.0  # of 100: every third letter may be misread
-CLOSE_LOOK = 1  # every fourth detection sees the frame larger: what is too small at the usual size mostly stays on
+CLOSE_LOOK = 2  # every second detection sees the frame larger: what is too small at the usual size mostly stays on
 CLOSE_SIDE_PX = 736  # the engine's own
+EXCLUDED = 0.3  # share of a box: what reaches out of a HUD region is its frame or unit
 SEAM_NS = 120_000_000  # longest gap over which a line that was lost goes on: a few frames of a flash
 READ_TOGETHER = 64  # crops the reader is given at once
 NOTHING = np.empty((0, 0), np.float32)  # the relief of a line that is gone: only its words are kept
@@ -41,7 +43,8 @@ _WORD = re.compile(r"[^\W_]+")
 class Following:
     """How far a line may move between two pictures, in its own heights and in pixels, and when it is read again.
 
-    Where lines `keep_order` none overtakes another: a list that scrolls.
+    Where lines `keep_order` none overtakes another: a list that scrolls. In up to `look_back` pictures before the one
+    in which a line was first detected it is looked for by its pixels: small texts are detected now and then only.
     With `again_when_changed` a line whose letters look different is a new line, joined to the one before if it turns
     out to say the same; otherwise it is one line as long as it is seen, read up to `most_readings` times.
     """
@@ -52,6 +55,7 @@ class Following:
     keep_order: bool
     again_when_changed: bool
     most_readings: int
+    look_back: int = 0
 
     def reaches(self, box: Box, other: Box) -> bool:
         """Whether a line in `box` may next stand in `other`, going by where they lie."""
@@ -60,7 +64,9 @@ class Following:
         return beside and -self.up * box.height <= moved <= self.down * box.height
 
 
-SAMPLED = Following(up=0.5, down=0.5, sideways_px=4, keep_order=False, again_when_changed=True, most_readings=1)
+SAMPLED = Following(
+    up=0.5, down=0.5, sideways_px=4, keep_order=False, again_when_changed=True, most_readings=1, look_back=16
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,8 @@ class Text:
 class Tracker:
     """Follows lines through pictures that come in the order of time.
 
-    Memory is the lines on the screen, up to 64 crops that wait for the reader, and a few words for every line gone by.
+    Memory is the lines on the screen, up to 64 crops that wait for the reader, the reliefs of the pictures that are
+    looked back at, and a few words for every line gone by.
     """
 
     def __init__(self, reader: TextReader, following: Following) -> None:
@@ -119,6 +126,7 @@ class Tracker:
         self._active: list[Line] = []
         self._went: list[Line] = []
         self._waiting: list[tuple[Line, Image]] = []
+        self._before: deque[tuple[int, NDArray[np.float16]]] = deque(maxlen=following.look_back)
 
     def step(self, image: Image, now_ns: int, found: Sequence[Box] | None) -> Change:
         """The next picture; `found` are the boxes detected in it, None where detection did not run."""
@@ -133,6 +141,7 @@ class Tracker:
                 line.detected |= any(box.covers(line.box) >= SAME_BOX for box in found)
         came = self._begin(picture, places, [line.box for line in followed])
         self._active = [self._refreshed(line, picture) for line in followed] + came
+        self._before.append((picture.pts_ns, picture.relief.astype(np.float16)))
         if len(self._waiting) >= READ_TOGETHER:
             self._read()
         return Change(self._active[: len(followed)], came, self._went)
@@ -200,9 +209,20 @@ class Tracker:
 
     def _new(self, picture: Picture, box: Box, *, detected: bool, after: tuple[Line, ...]) -> Line:
         line = Line(box, box.cut(picture.relief).copy(), picture.pts_ns, picture.pts_ns, detected, after)
+        line.start_ns = self._first_seen(line)
         self._lines.append(line)
         self._ask(line, picture)
         return line
+
+    def _first_seen(self, line: Line) -> int:
+        """When the first of the pictures was shown that, without a break up to now, show the line as it looks now."""
+        first_ns, box = line.start_ns, line.box
+        for pts_ns, relief in reversed(self._before):
+            found = find(line.relief, box, relief, self._following)
+            if found is None or has_changed(line.relief, found.cut(relief).astype(np.float32)):
+                break
+            first_ns, box = pts_ns, found
+        return first_ns
 
     def _ask(self, line: Line, picture: Picture) -> None:
         line.asked += 1
@@ -224,7 +244,7 @@ def relief_of(image: Image) -> NDArray[np.float32]:
 def find(
     line: NDArray[np.float32],
     box: Box,
-    relief: NDArray[np.float32],
+    relief: NDArray[np.floating],
     following: Following,
     taken: Sequence[Box] = (),
 ) -> Box | None:
@@ -238,7 +258,7 @@ def find(
     left = max(0, box.x0 - following.sideways_px)
     bottom = min(height, box.y1 + round(following.down * box.height))
     right = min(width, box.x1 + following.sideways_px)
-    window = relief[top:bottom, left:right]
+    window = relief[top:bottom, left:right].astype(np.float32)
     if window.shape[0] < line.shape[0] or window.shape[1] < line.shape[1]:
         return None
     scores = np.nan_to_num(cv2.matchTemplate(window, line, cv2.TM_CCOEFF_NORMED), nan=-1.0, posinf=-1.0)
@@ -300,10 +320,9 @@ def read_frames(
     width = height = 0
     for number, (pts_ns, image) in enumerate(frames):
         height, width = image.shape[:2]
-        visible = _without(image, exclude)
         side_px = _detection_side(number, settings)
-        found = None if side_px is None else reader.detect(visible, scale=side_px / min(height, width))
-        tracker.step(visible, pts_ns, found)
+        found = None if side_px is None else reader.detect(image, scale=side_px / min(height, width))
+        tracker.step(image, pts_ns, None if found is None else _outside(found, exclude, width, height))
     return [_frame_row(text, width, height, settings.min_confidence) for text in tracker.finish(end_ns)]
 
 
@@ -315,14 +334,14 @@ def _detection_side(number: int, settings: OcrSettings) -> int | None:
     return settings.detect_side_px if look % CLOSE_LOOK else max(settings.detect_side_px, CLOSE_SIDE_PX)
 
 
-def _without(image: Image, exclude: Sequence[tuple[float, float, float, float]]) -> Image:
-    if not exclude:
-        return image
-    visible = image.copy()
-    height, width = image.shape[:2]
-    for x0, y0, x1, y1 in exclude:
-        visible[round(y0 * height) : round(y1 * height), round(x0 * width) : round(x1 * width)] = 0
-    return visible
+def _outside(
+    boxes: Sequence[Box], exclude: Sequence[tuple[float, float, float, float]], width: int, height: int
+) -> list[Box]:
+    """The boxes that do not lie in excluded places for a good part. Painted over, these would confuse the detector."""
+    places = [
+        Box(round(x0 * width), round(y0 * height), round(x1 * width), round(y1 * height)) for x0, y0, x1, y1 in exclude
+    ]
+    return [box for box in boxes if sum(box.common(place) for place in places) < EXCLUDED * box.area]
 
 
 def _frame_row(text: Text, width: int, height: int, least: float) -> ocr_rows.Row:

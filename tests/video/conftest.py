@@ -15,15 +15,18 @@ FilmMaker = Callable[[str, Film], Path]
 
 @pytest.fixture(scope="session")
 def film(tmp_path_factory: pytest.TempPathFactory) -> FilmMaker:
-    """Makes a film under a name, or gives the one that was made under it before."""
+    """Makes a film under a name, or gives the one that was made from the same description before."""
     folder = tmp_path_factory.mktemp("films")
-    made: dict[str, Film] = {}
+    made: list[tuple[str, Film]] = []
 
     def make(name: str, what: Film) -> Path:
-        if name not in made:
-            films.make(folder / name, what)
-            made[name] = what
-        assert made[name] == what, f"two films are called {name}"
-        return folder / name
+        is_new = (name, what) not in made
+        if is_new:
+            made.append((name, what))
+        path = folder / str(made.index((name, what))) / name
+        if is_new:
+            path.parent.mkdir()
+            films.make(path, what)
+        return path
 
     return make
