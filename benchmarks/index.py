@@ -239,10 +239,11 @@ class Line:
     timing: Timing
     recall: float | None = None
     wanted_recall: float | None = None
+    wanted_ms: float | None = None
 
     def met(self) -> bool:
         right = self.recall is None or self.wanted_recall is None or self.recall >= self.wanted_recall - 1e-9
-        return right and self.timing.median_ms <= TARGET_MS
+        return right and (self.wanted_ms is None or self.timing.median_ms <= self.wanted_ms)
 
 
 def timed(folder: Path, ask: Callable[[TimelineStore, int], object], questions: int) -> Timing:
@@ -308,13 +309,26 @@ def used(work: Callable[[], object]) -> Cost:
     return Cost(time.process_time() - cpu_s, time.perf_counter() - wall_s)
 
 
-def tenth_best(size: Size, corpus: Corpus, questions: NDArray[np.float32], model: str) -> NDArray[np.float32]:
-    """Cosine of each question's tenth row over the whole library, compared one by one: (N,)."""
-    best = np.empty((len(questions), 0), np.float32)
+SCOPES = {
+    "library": Scope(),
+    "library, speech only": Scope(sources=frozenset({"speech"})),
+    "library, one kind": Scope(kinds=frozenset({"reached"})),
+    "library, a rare kind": Scope(kinds=frozenset({"opened"})),
+}
+
+
+def tenth_best(size: Size, corpus: Corpus, questions: NDArray[np.float32], model: str) -> dict[str, list[float]]:
+    """Cosine of each question's tenth row among all rows of each of `SCOPES`, compared one by one."""
+    best = {name: np.empty((len(questions), 0), np.float32) for name in SCOPES}
     for number in range(size.videos):
-        scores = questions @ vectors_of(make_video(number, size, corpus, model)).T
-        best = np.sort(np.hstack([best, scores]), axis=1)[:, -TOP:]
-    return best[:, 0]
+        table = make_video(number, size, corpus, model)
+        scores = questions @ vectors_of(table).T
+        sources, kinds = (np.array(table[name].to_pylist()) for name in ("source", "kind"))
+        for name, scope in SCOPES.items():
+            inside = np.isin(kinds, list(scope.kinds)) if scope.kinds else np.isin(sources, list(scope.sources))
+            own = scores[:, inside] if scope.narrows else scores
+            best[name] = np.sort(np.hstack([best[name], own]), axis=1)[:, -TOP:]
+    return {name: scores[:, 0].tolist() for name, scores in best.items()}
 
 
 def recall(hits: Sequence[retrieval.Hit], tenth: float) -> float:
@@ -328,14 +342,11 @@ class Asked:
     texts: list[str]
     vectors: NDArray[np.float32]
     videos: list[str]
-    tenth_in_video: list[float]
-    tenth_in_library: list[float]
+    tenth: dict[str, list[float]]  # cosine of the tenth row by an exact search, by place
     encoder: Encoded
 
 
-def ask(
-    asked: Asked, by: retrieval.By, scope_of: Callable[[int], Scope | None]
-) -> Callable[[TimelineStore, int], list]:
+def ask(asked: Asked, by: retrieval.By, scope_of: Callable[[int], Scope]) -> Callable[[TimelineStore, int], list]:
     def asking(store: TimelineStore, number: int) -> list[retrieval.Hit]:
         question = asked.texts[number]
         return retrieval.search(store, asked.encoder, question, scope_of(number), limit=TOP, by=by)
@@ -350,25 +361,27 @@ def mean_recall(folder: Path, asking: Callable[[TimelineStore, int], list], tent
 
 def report(folder: Path, asked: Asked) -> Iterator[Line]:
     """Every way of asking that the project uses, inside one video and across the library."""
-    ten_minutes = Span(600 * NS_PER_S, 1200 * NS_PER_S)
-    scopes: dict[str, Callable[[int], Scope | None]] = {
+    ten_minutes, count = Span(600 * NS_PER_S, 1200 * NS_PER_S), len(asked.texts)
+    scopes: dict[str, Callable[[int], Scope]] = {
         "one video": lambda number: Scope(asked.videos[number]),
         "one video, ten minutes of it": lambda number: Scope(asked.videos[number], ten_minutes),
-        "library": lambda _: None,
-        "library, speech only": lambda _: Scope(sources=frozenset({"speech"})),
+        **{name: lambda _, scope=scope: scope for name, scope in SCOPES.items()},
     }
-    known = {"one video": (asked.tenth_in_video, 1.0), "library": (asked.tenth_in_library, TARGET_RECALL)}
-    count = len(asked.texts)
     for place, scope_of in scopes.items():
+        is_wanted = place not in SCOPES or not SCOPES[place].narrows
         for by in ("meaning", "words", "both"):
             asking, found, wanted = ask(asked, by, scope_of), None, None
-            if by == "meaning" and place in known:
-                tenth, wanted = known[place]
-                found = mean_recall(folder, asking, tenth)
-            yield Line(f"{place}, by {by}", timed(folder, asking, count), found, wanted)
+            if by == "meaning" and place in asked.tenth:
+                found = mean_recall(folder, asking, asked.tenth[place])
+                wanted = 1.0 if place == "one video" else TARGET_RECALL
+            yield Line(
+                f"{place}, by {by}", timed(folder, asking, count), found, wanted, TARGET_MS if is_wanted else None
+            )
     videos = asked.videos
-    yield Line("one video, all its events", timed(folder, lambda s, n: retrieval.events_of(s, videos[n]), count))
-    yield Line("one video, how many", timed(folder, lambda s, n: retrieval.count_events(s, videos[n]), count))
+    listed = timed(folder, lambda store, n: retrieval.events_of(store, videos[n]), count)
+    yield Line("one video, all its events", listed, wanted_ms=TARGET_MS)
+    counted = timed(folder, lambda store, n: retrieval.count_events(store, videos[n]), count)
+    yield Line("one video, how many", counted, wanted_ms=TARGET_MS)
 
 
 def compared(folder: Path, asked: Asked) -> Iterator[Line]:
@@ -385,7 +398,7 @@ def compared(folder: Path, asked: Asked) -> Iterator[Line]:
     brute = timed(folder, lambda _, n: cosines(nearest(n).bypass_vector_index()), few)
     yield Line("library, every vector compared", brute, 1.0)
     indexed = [cosines(nearest(n).where(f"video_id = '{video}'")) for n, video in enumerate(asked.videos)]
-    tenth = zip(indexed, asked.tenth_in_video, strict=True)
+    tenth = zip(indexed, asked.tenth["one video"], strict=True)
     found = float(np.mean([(scores >= best - SCORE_TOLERANCE).sum() / TOP for scores, best in tenth]))
     filtered = timed(
         folder, lambda _, n: cosines(nearest(n).where(f"video_id = '{asked.videos[n]}'")), len(asked.texts)
@@ -405,8 +418,8 @@ def prepare(size: Size, corpus: Corpus, encoder: embedding.TextEncoder, random: 
         texts=texts,
         vectors=vectors,
         videos=[f"video-{number:06d}" for number in numbers],
-        tenth_in_video=[float(np.sort(scores)[-TOP]) for scores in own],
-        tenth_in_library=tenth_best(size, corpus, vectors, encoder.name).tolist(),
+        tenth=tenth_best(size, corpus, vectors, encoder.name)
+        | {"one video": [float(np.sort(scores)[-TOP]) for scores in own]},
         encoder=known,
     )
 
@@ -470,7 +483,10 @@ def run(size: Size, folder: Path) -> None:
     saved = 1 - indexed.timing.median_ms / brute.timing.median_ms
     print(f"The vector index saves {saved:.1%} of the CPU of comparing every vector.")
     missed = [line.name for line in lines if not line.met()]
-    targets = f"median <= {TARGET_MS:.0f} ms CPU; recall@10 = 1 in one video, >= {TARGET_RECALL} across the library"
+    targets = (
+        f"recall@10 = 1 in one video, >= {TARGET_RECALL} across the library and in each part of it; "
+        f"median <= {TARGET_MS:.0f} ms CPU in one video and across the whole library"
+    )
     print(f"Targets ({targets}): " + (f"MISSED by {'; '.join(missed)}" if missed else "all met"))
 
 

@@ -1,6 +1,6 @@
 """One frame a second of a 720p30 H.264 video, exactly: this project beside the usual ways, in one run.
 
-    python benchmarks/sampling.py [--quick] [--source VIDEO] [--threads N] [--minutes M] [--rounds R]
+    python benchmarks/sampling.py [--quick] [--source VIDEO ...] [--threads N] [--minutes M] [--rounds R]
 
 Every way gives a JPEG (quality 90, 1280 x 720) of the frame on screen at each whole second; this project's writes its
 Parquet table with all marks besides. Each way runs in a process of its own, the ways take turns, each is given the same
@@ -49,7 +49,9 @@ def ours(path: Path, seconds: int, threads: int, folder: Path) -> list[bytes]:
     outputs = decode.Outputs(frames=table)
     decode.sample(path, probe, video_id="v", settings=profile, hud_regions=(), outputs=outputs, threads=threads)
     _stop_the_clock()
-    images = []
+    images: list[bytes] = []
+    if not seconds:
+        return images
     for batch in iter_frames(table, columns=["image", "sampled_by"]):
         images += [row["image"] for row in batch.to_pylist() if row["sampled_by"] == "rate"]
     return images
@@ -183,14 +185,14 @@ def _signature(jpeg: bytes) -> list[int]:
 # --- the videos -------------------------------------------------------------------------------------------------------
 
 
-def make_video(path: Path, source: Path | None, seconds: int) -> None:
+def make_video(path: Path, sources: list[Path], seconds: int) -> None:
     """720p30, x264 as it comes (medium, crf 23, a key frame every 250 frames, B-frames), of real or made-up content."""
     import av
 
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for number, frame in enumerate(_played(source) if source else _made_up()):
+        for number, frame in enumerate(_played(sources, seconds * RATE) if sources else _made_up()):
             if number == seconds * RATE:
                 break
             frame = frame.reformat(WIDTH, HEIGHT, "yuv420p")
@@ -199,13 +201,20 @@ def make_video(path: Path, source: Path | None, seconds: int) -> None:
         output.mux(stream.encode(None))
 
 
-def _played(source: Path):
+def _played(sources: list[Path], frames: int):
+    """As many frames of each of the recordings, one recording after the other, each from its start and over again."""
     import av
 
-    while True:
-        with av.open(str(source)) as container:
-            container.streams.video[0].thread_type = "AUTO"
-            yield from container.decode(video=0)
+    for source in sources:
+        left = -(-frames // len(sources))
+        while left:
+            with av.open(str(source)) as container:
+                container.streams.video[0].thread_type = "AUTO"
+                for frame in container.decode(video=0):
+                    yield frame
+                    left -= 1
+                    if not left:
+                        break
 
 
 def _made_up():
@@ -361,14 +370,14 @@ def memory(path: Path, folder: Path, minutes: int, seconds: int, threads: int) -
     return verdict(f"flat: under {FLAT_MB} MB more for {minutes} min than for 1", grown < FLAT_MB, f"{grown:+.0f} MB")
 
 
-def hud(folder: Path, source: Path | None, threads: int, rounds: int, seconds: int) -> bool:
+def hud(folder: Path, sources: list[Path], threads: int, rounds: int, seconds: int) -> bool:
     import av
 
     path = folder / "hud.mp4"
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=35, options={"g": "250"})
         stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
-        for number, frame in enumerate(_played(source) if source else _made_up()):
+        for number, frame in enumerate(_played(sources, seconds * 35) if sources else _made_up()):
             if number == seconds * 35:
                 break
             frame = frame.reformat(640, 480, "yuv420p")
@@ -391,25 +400,28 @@ def verdict(target: str, met: bool, value: str) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="20 s of video, 5 minutes for the memory, 3 rounds")
-    parser.add_argument("--source", type=Path, help="a recording to make the videos of; default: data_lake/samples")
+    parser.add_argument(
+        "--source", type=Path, nargs="*", help="recordings to make the videos of; default: data_lake/samples"
+    )
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--minutes", type=int, help="of video for the memory's second figure; default 60")
     parser.add_argument("--rounds", type=int)
     arguments = parser.parse_args()
     samples = sorted((ROOT / "data_lake" / "samples").glob("*.mp4"))
-    source = arguments.source or (samples[0] if samples else None)
+    sources = arguments.source or samples
     seconds = 20 if arguments.quick else 60
     rounds = arguments.rounds or (3 if arguments.quick else 5)
     minutes = arguments.minutes or (5 if arguments.quick else 60)
-    print(f"content: {source.name if source else 'made up: a camera over a textured world, with grain'}")
+    names = ", ".join(source.name for source in sources)
+    print(f"content: {names or 'made up: a camera over a textured world, with grain'}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path = folder / "video.mp4"
-        make_video(path, source, seconds)
+        make_video(path, sources, seconds)
         print(f"video: {path.stat().st_size / 1e6:.1f} MB; probe: {write_probe(path):.2f} s of CPU")
         results = [
             speed(path, seconds, arguments.threads, rounds),
-            hud(folder, source, arguments.threads, rounds, seconds),
+            hud(folder, sources, arguments.threads, rounds, seconds),
             memory(path, folder, minutes, seconds, arguments.threads),
         ]
     print(f"\n{sum(results)} of {len(results)} targets met")

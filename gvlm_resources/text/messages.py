@@ -58,33 +58,34 @@ class MessageRegion:
         self._looks: deque[Look] = deque(maxlen=BACK)
         self._reliefs: dict[int, NDArray[np.float32]] = {}
         self._rows: list[Row] = []
+        self._due_ns = 0
         self._last: Crop | None = None
+        self._tried: Crop | None = None
 
     def add(self, crop: Crop) -> None:
         """The next crop; looks at it if it is time to."""
-        due_ns = (
-            self._looks[-1].crop.start_ns + timebase.ns_from_s(self._settings.message_every_s) if self._looks else 0
-        )
         self._crops.append(crop)
         self._last = crop
-        if crop.start_ns >= due_ns:
+        if crop.start_ns >= self._due_ns:
             self._look(crop)
 
     def finish(self) -> list[Row]:
         """Every message, `ok` or `filtered`, and every crop that was due and no image."""
         if self._last is None:
             return []
-        if not self._looks or self._looks[-1].crop is not self._last:
+        if self._tried is not self._last:
             self._look(self._last)
         texts = self._tracker.finish(self._last.end_ns)
         return self._rows + [self._row(text, self._last) for text in texts]
 
     def _look(self, crop: Crop) -> None:
+        self._tried = crop
         image = crop.image()
         if image is None:
             failed = Outcome("", 0.0, schemas.STATUS_FAILED, ocr_rows.UNREADABLE_IMAGE)
             self._rows.append(Row(self._name, ocr_rows.MESSAGE, crop.start_ns, crop.end_ns, failed, crop.place, 1))
             return
+        self._due_ns = crop.start_ns + timebase.ns_from_s(self._settings.message_every_s)
         found = whole_lines(self._reader.detect(image, scale=DETECT_SCALE))
         change = self._tracker.step(image, crop.start_ns, found)
         if self._looks:

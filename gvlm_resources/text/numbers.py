@@ -48,7 +48,10 @@ class Seen:
 
 
 class NumberRegion:
-    """One region: the shapes it knows, and its crops' outcomes with equal neighbours joined."""
+    """One region: the shapes it knows, and its crops' outcomes with equal neighbours joined.
+
+    A row's confidence is the mean over its time, its readings the crops that did not look like one read before.
+    """
 
     def __init__(self, name: str, least_confidence: float) -> None:
         self._name = name

@@ -133,7 +133,8 @@ class Tracker:
         picture = Picture(image, relief_of(image), now_ns)
         followed = self._follow(picture)
         if found is None:
-            places = [(line.box, False) for line in self._went]  # it may be there still and look different
+            # It may be there still and look different.
+            places = [(line.box, False) for line in self._went if line.box.cut(image).shape[:2] == line.relief.shape]
         else:
             places = [(box, True) for box in found]
             followed = self._without_parts(followed, found, picture)

@@ -59,6 +59,11 @@ class Scope:
             if not NAME_PATTERN.fullmatch(name):
                 raise ValueError(f"{name!r} is no kind or source")
 
+    @property
+    def narrows(self) -> bool:
+        """Whether there are rows that cannot lie in it."""
+        return bool(self.video_id or self.span or self.kinds or self.sources)
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:

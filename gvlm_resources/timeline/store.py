@@ -65,6 +65,8 @@ MOST_SEGMENTS = 8  # each compaction may add one, and every search asks each of 
 # Measured at a million rows (docs/index.md): with 4 bits a dimension 100 candidates hold what takes 200 with 1 bit.
 VECTOR_BITS = 4
 PROBES = 20
+EVERY_PARTITION = 1_000_000  # Lance takes as many as there are
+COMPARED_ROWS = 3_000  # comparing so many one by one costs less than asking every partition of a million rows
 CANDIDATES = 100  # compared exactly, however few rows are asked for: repeats of one sentence crowd out a shorter list
 
 CROWDED_FRAGMENTS = 20
@@ -157,14 +159,16 @@ class TimelineStore:
     def nearest(self, vector: NDArray[np.float32], scope: Scope, limit: int) -> list[Scored]:
         """The rows of the highest cosine with a unit `vector` (384,), best first.
 
-        Within one video every row is compared: an index under a narrow filter would lose most of them. Elsewhere the
-        vector index, if there is one, gives `CANDIDATES` rows or twice as many as asked for, to be compared exactly.
+        Within one video, and wherever a scope holds few rows, every row is compared. Elsewhere the vector index, if
+        there is one, gives `CANDIDATES` rows or twice as many as asked for, to be compared exactly. In a scope that
+        narrows it is asked for all of its partitions: those nearest to the question may hold no row of the scope.
         """
         query = self._table().search(vector, vector_column_name="vector").distance_type(METRIC)
-        if scope.video_id:
+        if scope.video_id or (scope.narrows and self.count(scope) <= COMPARED_ROWS):
             query = query.bypass_vector_index()
         else:
-            query = query.nprobes(PROBES).refine_factor(max(2, -(-CANDIDATES // limit)))
+            query = query.nprobes(EVERY_PARTITION if scope.narrows else PROBES)
+            query = query.refine_factor(max(2, -(-CANDIDATES // limit)))
         query = _within(query, scope).select([*RANKED, "_distance"]).with_row_id(True)
         found = self._read(query.limit(limit).to_arrow)
         scores = [1.0 - distance for distance in found.column("_distance").to_pylist()]

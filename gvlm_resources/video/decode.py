@@ -22,8 +22,9 @@ from gvlm_resources.settings import Settings
 from gvlm_resources.timebase import NS_PER_S
 from gvlm_resources.video import pipeline, sampling
 from gvlm_resources.video.audio import SoundTrack
+from gvlm_resources.video.crops import role_of
 from gvlm_resources.video.index import opened, scan
-from gvlm_resources.video.picture import Recipe, role_of
+from gvlm_resources.video.picture import CLIP, LOOKED_AT, Recipe
 from gvlm_resources.video.probe import Probe
 from gvlm_resources.video.rows import ClipRows, FrameRows, HudRows, Moment
 from gvlm_resources.video.sampling import ClipRate, Plan, Role, Wants
@@ -157,14 +158,14 @@ class _Pass:
             outputs=counts,
         )
 
-    def _sinks(self, outputs: Outputs, stack: ExitStack) -> dict[str, tuple[Role, FrameRows | ClipRows | HudRows]]:
-        sinks: dict[str, tuple[Role, FrameRows | ClipRows | HudRows]] = {}
+    def _sinks(self, outputs: Outputs, stack: ExitStack) -> dict[str, tuple[int, FrameRows | ClipRows | HudRows]]:
+        sinks: dict[str, tuple[int, FrameRows | ClipRows | HudRows]] = {}
         if outputs.frames is not None:
             rows = stack.enter_context(TableWriter(outputs.frames, FRAMES))
-            sinks["frames"] = Role.RATE | Role.SCENE | Role.BEFORE, FrameRows(rows, self.video_id, self.settings.frames)
+            sinks["frames"] = LOOKED_AT, FrameRows(rows, self.video_id, self.settings.frames)
         if outputs.clips is not None:
             rows = stack.enter_context(TableWriter(outputs.clips, CLIPS))
-            sinks["clips"] = Role.CLIP, ClipRows(rows, self.video_id, self.plan)
+            sinks["clips"] = CLIP, ClipRows(rows, self.video_id, self.plan)
         if outputs.hud_crops is not None:
             rows = stack.enter_context(TableWriter(outputs.hud_crops, HUD_CROPS))
             level = self.settings.hud.changed_level

@@ -91,14 +91,34 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
 
 @dataclass(slots=True)
 class StreamTally:
-    """What was seen of one stream: packets, and media time from the first to the last."""
+    """What was seen of one stream: packets, and its own clock from the first to the last that is shown."""
 
-    index: int
     type: str
+    time_base: Fraction
+    origin_ns: int
     packets: int = 0
-    damaged: int = 0
-    start_ns: int | None = None
-    end_ns: int = 0
+    first_pts: int | None = None
+    last_pts: int = 0
+
+    def add(self, packet: av.Packet) -> None:
+        self.packets += 1
+        pts = packet.pts
+        if pts is None or packet.is_discard:
+            return
+        end = pts + (packet.duration or 0)
+        if self.first_pts is None:
+            self.first_pts, self.last_pts = pts, end
+        self.first_pts, self.last_pts = min(self.first_pts, pts), max(self.last_pts, end)
+
+    @property
+    def start_ns(self) -> int | None:
+        """Media time of its first packet, None if there is none."""
+        return None if self.first_pts is None else ns_from_pts(self.first_pts, self.time_base, origin_ns=self.origin_ns)
+
+    @property
+    def end_ns(self) -> int:
+        """Media time at which its last packet ends, 0 if there is none."""
+        return 0 if self.first_pts is None else ns_from_pts(self.last_pts, self.time_base, origin_ns=self.origin_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +166,10 @@ def scan(path: Path) -> Scan:
         stream = video_stream(container, path.name)
         traits_of = bitstream.reader(stream.codec_context.name, bytes(stream.codec_context.extradata or b""))
         origin_ns = _origin_ns(container)
-        tallies = {s.index: StreamTally(s.index, s.type) for s in container.streams}
+        tallies = {s.index: StreamTally(s.type, s.time_base or Fraction(1), origin_ns) for s in container.streams}
         columns = _Columns()
         for packet in packets_of(container):
-            _tally(tallies[packet.stream_index], packet, origin_ns)
+            tallies[packet.stream_index].add(packet)
             if packet.stream_index == stream.index:
                 columns.add(packet, traits_of(memoryview(packet), packet.is_keyframe))
         reorders = stream.codec_context.reorder_depth > 0
@@ -192,17 +212,6 @@ def _origin_ns(container: InputContainer) -> int:
         if stream.start_time is not None and stream.time_base
     )
     return next((ns for ns in exact if abs(ns - rounded_ns) < 1000), rounded_ns)
-
-
-def _tally(tally: StreamTally, packet: av.Packet, origin_ns: int) -> None:
-    tally.packets += 1
-    tally.damaged += packet.is_corrupt
-    if packet.pts is None or packet.is_discard:
-        return
-    start_ns = ns_from_pts(packet.pts, packet.time_base, origin_ns=origin_ns)
-    end_ns = ns_from_pts(packet.pts + (packet.duration or 0), packet.time_base, origin_ns=origin_ns)
-    tally.start_ns = start_ns if tally.start_ns is None else min(tally.start_ns, start_ns)
-    tally.end_ns = max(tally.end_ns, end_ns)
 
 
 def _declared_end_ns(container: InputContainer) -> int | None:

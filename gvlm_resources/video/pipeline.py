@@ -24,7 +24,7 @@ from av.error import FFmpegError
 from gvlm_resources.video.damage import Ledger, Settled
 from gvlm_resources.video.index import opened, packets_of, video_stream
 from gvlm_resources.video.picture import Picture, PictureMaker, Recipe
-from gvlm_resources.video.sampling import Plan, Role
+from gvlm_resources.video.sampling import Plan
 
 JOB_PACKETS = 48  # a job is at least this long, so that a stream of key frames only is not one job a frame
 BATCH = 16
@@ -202,7 +202,7 @@ class _SegmentDecoder:
         if position is None:
             return
         frame = int(self._frame_of[position])
-        roles = Role(int(self._plan.roles[frame]))
+        roles = int(self._plan.roles[frame])
         if picture.is_corrupt or self._plan.index.damaged[position]:
             self._ledger.came(position, None, reason="its packet is damaged")
         else:

@@ -10,23 +10,17 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from gvlm_resources.game import HudRegion
 from gvlm_resources.schemas import STATUS_FAILED, STATUS_FILTERED, STATUS_OK
 from gvlm_resources.settings import FrameSettings
 from gvlm_resources.timebase import moment_id
 from gvlm_resources.video import encode
+from gvlm_resources.video.crops import Crop, changed, role_of
 from gvlm_resources.video.damage import Settled
 from gvlm_resources.video.display import Display
 from gvlm_resources.video.marks import DuplicateFinder, Look, motion, scene_distance
-from gvlm_resources.video.picture import Crop, Picture, StoredImage, role_of
+from gvlm_resources.video.picture import Picture, StoredImage
 from gvlm_resources.video.sampling import ClipWindow, Plan, Role
-
-BLOCK_SHARE = 80  # a HUD change is looked for in blocks of 1/80 of the picture's height: 6 px at 480, 9 px at 720
-BLOCK_LEAST_PX = 4
 
 
 class Rows(Protocol):
@@ -42,7 +36,7 @@ class Moment:
     frame: int
     pts_ns: int
     source_pts: int
-    roles: Role
+    roles: int
     is_keyframe: bool
     picture: Picture | None
     reason: str
@@ -54,7 +48,7 @@ class Moment:
             frame=settled.frame,
             pts_ns=int(plan.index.times_ns[settled.frame]),
             source_pts=int(plan.index.pts[packet]),
-            roles=Role(int(plan.roles[settled.frame])),
+            roles=int(plan.roles[settled.frame]),
             is_keyframe=bool(plan.index.starts[packet]),
             picture=settled.made,
             reason=settled.reason,
@@ -187,19 +181,6 @@ class ClipRows:
         )
 
 
-def change(before: NDArray[np.uint8], now: NDArray[np.uint8], block_px: int) -> float:
-    """The greatest mean absolute luma difference of any `block_px` square, 0 to 255; 255 if the size changed.
-
-    A codec's noise is small everywhere in a block; a digit that became another differs by a stroke, which fills a good
-    part of one. The square slides by single pixels, so where a change lies makes no difference.
-    """
-    if before.shape != now.shape:
-        return 255.0
-    block = (min(block_px, now.shape[1]), min(block_px, now.shape[0]))
-    means = cv2.boxFilter(cv2.absdiff(before, now), cv2.CV_32F, block, borderType=cv2.BORDER_REFLECT)
-    return float(means.max())
-
-
 @dataclass(slots=True)
 class _Shown:
     crop: Crop
@@ -232,7 +213,7 @@ class HudRows:
             return
         for at, crop in moment.picture.crops.items():
             shown = self._shown[at]
-            if shown is not None and not self._changed(shown, crop):
+            if shown is not None and (crop is shown.latest or not changed(shown.crop, crop, self._level)):
                 shown.latest = crop
                 continue
             self._close_one(at, moment.pts_ns)
@@ -242,12 +223,6 @@ class HudRows:
         """End every open span at `end_ns`."""
         for at in range(len(self._regions)):
             self._close_one(at, end_ns)
-
-    def _changed(self, shown: _Shown, crop: Crop) -> bool:
-        if crop is shown.latest:  # the same object: the same pixels
-            return False
-        block_px = max(BLOCK_LEAST_PX, round(crop.whole[1] / BLOCK_SHARE))
-        return crop.whole != shown.crop.whole or change(shown.crop.luma, crop.luma, block_px) > self._level
 
     def _close_one(self, at: int, end_ns: int) -> None:
         shown, self._shown[at] = self._shown[at], None
@@ -263,8 +238,8 @@ class HudRows:
                 "start_ns": shown.start_ns,
                 "end_ns": end_ns,
                 "image": encode.png(shown.crop.bgr(self._display)),
-                "box": [float(edge) for edge in shown.crop.box],
-                "width": shown.crop.whole[0],
-                "height": shown.crop.whole[1],
+                "box": [float(edge) for edge in shown.crop.place.box],
+                "width": shown.crop.place.whole[0],
+                "height": shown.crop.place.whole[1],
             }
         )

@@ -11,6 +11,8 @@ from pathlib import Path
 import av
 import pytest
 
+from gvlm_resources.recipes import STAGES
+
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data_lake" / "samples" / "freedoom-fight.mp4"
 PIECE_S = 10
@@ -39,8 +41,10 @@ class Project:
         )
 
     def files(self) -> Mapping[str, bytes]:
+        """Every file of the per-video results; answers hold how long they took."""
         results = self.lake / "results"
-        return {str(path.relative_to(results)): path.read_bytes() for path in results.rglob("*") if path.is_file()}
+        found = [path for asset in STAGES for path in (results / asset).rglob("*") if path.is_file()]
+        return {str(path.relative_to(results)): path.read_bytes() for path in found}
 
 
 def make_project(root: Path) -> Project:

@@ -140,7 +140,7 @@ def test_no_build_opens_the_truth_even_where_it_lies_beside_the_video(
     script = f"""
         import sys
         def watch(event, arguments):
-            if event == "open" and "truth" in str(arguments[0]):
+            if event == "open" and ".truth." in str(arguments[0]):
                 print("OPENED", arguments[0], file=sys.stderr)
         sys.addaudithook(watch)
         from gvlm_assets.cli import app
@@ -156,7 +156,8 @@ def test_no_build_opens_the_truth_even_where_it_lies_beside_the_video(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "OPENED" not in done.stderr
-    assert not [path for path in project.lake.rglob("*") if "truth" in path.name]
+    assert (folder / "truth" / "freedoom-fight.truth.json").is_file(), "there is nothing to keep away from"
+    assert not [path for path in project.lake.rglob("*") if ".truth." in path.name]
 
 
 def test_builds_killed_at_random_moments_leave_the_lake_as_if_nothing_had_happened(

@@ -272,6 +272,19 @@ def test_a_vector_index_in_many_pieces_becomes_one_again(store: TimelineStore, m
     assert pieces == [1, 2, 3, 1]
 
 
+@pytest.mark.parametrize("compared_rows", [0, 100])
+def test_rows_of_a_rare_kind_are_all_found_across_the_library(
+    store: TimelineStore, monkeypatch: pytest.MonkeyPatch, compared_rows: int
+) -> None:
+    monkeypatch.setattr(store_module, "COMPARED_ROWS", compared_rows)
+    store.replace_video("one", many("one", 3_000))
+    store.replace_video("two", video("two", *(row("Died.", at, kind="death") for at in range(7))))
+    store.compact(vector_index_from_rows=1_000)
+    question = RandomEncoder(5).encode([""])[0]
+    found = store.nearest(question, Scope(kinds=frozenset({"death"})), 10)
+    assert sorted(scored.start_ns // 10**9 for scored in found) == list(range(7))
+
+
 def test_compacting_adds_an_index_that_the_table_lacks(store: TimelineStore) -> None:
     store.replace_video("one", TABLES[0])
     lancedb.connect(str(store.folder)).open_table(TABLE).drop_index("text_idx")

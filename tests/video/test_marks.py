@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from gvlm_resources.errors import LakeError
 from gvlm_resources.video import encode, marks
+from gvlm_resources.video.crops import greatest_change
 from gvlm_resources.video.marks import DuplicateFinder, Look
-from gvlm_resources.video.rows import change
 from tests.video import films
 
 RNG = np.random.default_rng(0)
@@ -113,8 +113,8 @@ def digit(text: str, *, noise: float = 0.0) -> NDArray[np.uint8]:
 @pytest.mark.parametrize(("before", "now"), [("88", "83"), ("70", "78"), ("1", "7"), ("100", "108"), ("55", "56")])
 def test_one_changed_digit_is_seen_and_noise_is_not(before: str, now: str) -> None:
     level = 6.0  # the default of hud.changed_level
-    assert change(digit(before), digit(now), 6) > 2 * level
-    assert change(digit(before), digit(before, noise=3.0), 6) < level
+    assert greatest_change(digit(before), digit(now), 6) > 2 * level
+    assert greatest_change(digit(before), digit(before, noise=3.0), 6) < level
 
 
 def test_a_change_counts_the_same_wherever_it_lies() -> None:
@@ -123,7 +123,7 @@ def test_a_change_counts_the_same_wherever_it_lies() -> None:
     for x in range(0, 70, 3):
         image = base.copy()
         image[10:16, x : x + 6] = 140
-        found.add(round(change(base, image, 6), 3))
+        found.add(round(greatest_change(base, image, 6), 3))
     assert found == {50.0}
 
 
