@@ -21,7 +21,9 @@ from gvlm_resources.text import ocr_rows
 from gvlm_resources.text.protocol import Box, Image, Reading, TextReader
 
 PRESENT = 0.6  # correlation; a line 0.5 s later has 0.95 (median), another line 0.54 (99th percentile) (docs/ocr.md)
-CHANGED = 0.5  # of the ink's level, in a sixth of the line's height: a letter that is another one
+CHANGED = 0.42  # of full strength: one second later the same text differs by 0.28 (99th percentile), another digit by
+# 0.58 at least (docs/ocr.md)
+STROKES = 6  # of a line's height: the square that a change is looked for in is a stroke wide
 PER_HEIGHT = 0.05  # of correlation, that a place further off by the line's height has to be better
 RELIEF_PX = 11  # brightness is taken relative to the mean of this square, which outlasts tints and slow shades
 TAKEN = 0.4  # share of a line's height that may lie in a line that has been found already
@@ -278,13 +280,9 @@ def find(
 
 def has_changed(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
     """Whether two reliefs of one line differ anywhere by as much as a letter, each measured by its own strength."""
-    height, width = before.shape
-    cells = (max(1, round(width * 6 / height)), 6)
-    pair = [
-        cv2.resize(relief / max(float(np.percentile(np.abs(relief), 98)), 1.0), cells, interpolation=cv2.INTER_AREA)
-        for relief in (before, now)
-    ]
-    return bool(np.abs(pair[0] - pair[1]).max() > CHANGED)
+    pair = [np.clip(relief / max(float(np.percentile(np.abs(relief), 98)), 1.0), -1.0, 1.0) for relief in (before, now)]
+    side_px = max(2, round(before.shape[0] / STROKES))
+    return bool(cv2.blur(np.abs(pair[0] - pair[1]), (side_px, side_px)).max() > CHANGED)
 
 
 def agreed(readings: Sequence[Reading]) -> Reading:

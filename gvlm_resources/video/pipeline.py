@@ -69,6 +69,8 @@ class _Board:
         self._jobs = jobs
         self._next = 0
         self._packet_bytes = 0
+        self._results_bytes = 0
+        self._front: _Job | None = None  # the job whose results are being taken
         self._stopped = False
 
     def stop(self) -> None:
@@ -112,10 +114,18 @@ class _Board:
     def deliver(self, job: _Job, settled: list[Settled[Picture]]) -> None:
         size = sum(one.made.size_bytes for one in settled if one.made is not None)
         with self._changed:
-            self._wait(lambda: job.results_bytes < RESULTS_BYTES)
+            self._wait(lambda: self._may_deliver(job))
             job.results.append((settled, size))
             job.results_bytes += size
+            self._results_bytes += size
             self._changed.notify_all()
+
+    def _may_deliver(self, job: _Job) -> bool:
+        """All results that wait share one budget, so that fast decoders do not run ahead for hours of video.
+
+        The front job has a budget of its own: it gets on while later ones have used up the common one.
+        """
+        return self._results_bytes < RESULTS_BYTES or (job is self._front and job.results_bytes < RESULTS_BYTES)
 
     def finish(self, job: _Job) -> None:
         with self._changed:
@@ -123,6 +133,9 @@ class _Board:
             self._changed.notify_all()
 
     def results(self, job: _Job) -> Iterator[Settled[Picture]]:
+        with self._changed:
+            self._front = job
+            self._changed.notify_all()
         while True:
             with self._changed:
                 self._wait(lambda: bool(job.results) or job.finished)
@@ -130,6 +143,7 @@ class _Board:
                     return
                 settled, size = job.results.popleft()
                 job.results_bytes -= size
+                self._results_bytes -= size
                 self._changed.notify_all()
             yield from settled
 
