@@ -278,11 +278,19 @@ def find(
     return box.shifted(left + int(column) - box.x0, top + int(row) - box.y0)
 
 
-def has_changed(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
-    """Whether two reliefs of one line differ anywhere by as much as a letter, each measured by its own strength."""
+def difference(before: NDArray[np.float32], now: NDArray[np.float32]) -> float:
+    """How much two reliefs of one line differ where they differ most, each measured by its own strength: 0 to 2.
+
+    The mean over a square as wide as a stroke, of the differences cut off at the 98th percentile of the strength.
+    """
     pair = [np.clip(relief / max(float(np.percentile(np.abs(relief), 98)), 1.0), -1.0, 1.0) for relief in (before, now)]
     side_px = max(2, round(before.shape[0] / STROKES))
-    return bool(cv2.blur(np.abs(pair[0] - pair[1]), (side_px, side_px)).max() > CHANGED)
+    return float(cv2.blur(np.abs(pair[0] - pair[1]), (side_px, side_px)).max())
+
+
+def has_changed(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
+    """Whether two reliefs of one line differ anywhere by as much as a letter."""
+    return difference(before, now) > CHANGED
 
 
 def agreed(readings: Sequence[Reading]) -> Reading:

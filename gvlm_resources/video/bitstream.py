@@ -51,7 +51,11 @@ def reader(codec: str, extradata: bytes) -> Reader:
         return lambda payload, key: _hevc(payload, key, length)
     if codec == "vp8":
         return lambda payload, key: Traits(starts=key, hidden=len(payload) > 0 and not payload[0] >> 4 & 1)
-    return lambda _, key: Traits(starts=key)
+    return lambda _, key: _TRAITS[key, False]
+
+
+# Made once, since there is a lookup for each packet of a file.
+_TRAITS = {(starts, spare): Traits(starts, spare) for starts in (False, True) for spare in (False, True)}
 
 
 def _h264(payload: memoryview, key: bool, length_bytes: int) -> Traits:
@@ -66,7 +70,7 @@ def _h264(payload: memoryview, key: bool, length_bytes: int) -> Traits:
                 break  # the slices of one picture agree on nal_ref_idc being zero (7.4.1)
         elif key and kind == H264_SEI:
             recovery = recovery or _recovers_at_once(payload[start + 1 : stop])
-    return Traits(starts=key and (idr or recovery), disposable=sliced and not referenced)
+    return _TRAITS[key and (idr or recovery), sliced and not referenced]
 
 
 def _hevc(payload: memoryview, key: bool, length_bytes: int) -> Traits:

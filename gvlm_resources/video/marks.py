@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-WIDTH_PX = 320
+LOOK_WIDTH_PX = 320
 HASH_SIDE = 32
 COLOUR_WIDTH_PX = 160
 COLOUR_BINS = 8
@@ -37,7 +37,8 @@ class Look:
 
     @classmethod
     def of(cls, bgr: NDArray[np.uint8]) -> Self:
-        narrow = _narrowed(bgr, WIDTH_PX)
+        """The measures of a (H, W, 3) picture; one over 320 px wide is scaled down first."""
+        narrow = _narrowed(bgr, LOOK_WIDTH_PX)
         luma = cv2.cvtColor(narrow, cv2.COLOR_BGR2GRAY)
         return cls(
             luma=luma,

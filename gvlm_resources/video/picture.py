@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from gvlm_resources.game import HudRegion
@@ -16,7 +16,7 @@ from gvlm_resources.settings import ClipSettings, FrameSettings
 from gvlm_resources.video import encode
 from gvlm_resources.video.crops import Crop, Cutter
 from gvlm_resources.video.display import Display
-from gvlm_resources.video.marks import Look
+from gvlm_resources.video.marks import LOOK_WIDTH_PX, Look
 from gvlm_resources.video.sampling import Role
 
 STORED = int(Role.RATE | Role.SCENE)  # plain numbers: an enum's operators cost more than what they guard
@@ -65,7 +65,7 @@ class PictureMaker:
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._for_frames, self._for_clips = VideoReformatter(), VideoReformatter()
+        self._for_frames, self._for_looks, self._for_clips = (VideoReformatter() for _ in range(3))
         self._cutter = Cutter(recipe.regions, recipe.display)
 
     def begin_segment(self) -> None:
@@ -74,19 +74,22 @@ class PictureMaker:
 
     def make(self, frame: av.VideoFrame, roles: int) -> Picture:
         """What a frame is wanted for, by its `sampling.Role`s."""
-        stored, look = self._stored(frame, roles) if roles & LOOKED_AT else (None, None)
+        stored = self._stored(frame) if roles & STORED else None
+        look = self._look(frame) if roles & LOOKED_AT else None
         clip = self._clip(frame) if roles & CLIP else None
         crops = self._cutter.cut(frame, roles) if roles & CUT else {}
         return Picture(stored, look, clip, crops)
 
-    def _stored(self, frame: av.VideoFrame, roles: int) -> tuple[StoredImage | None, Look]:
+    def _stored(self, frame: av.VideoFrame) -> StoredImage:
         _, height = self._recipe.display.size(frame.width, frame.height)
         scale = min(Fraction(1), Fraction(self._recipe.frames.max_height_px, height))
         bgr = self._shown(self._for_frames, frame, scale)
-        if not roles & STORED:
-            return None, Look.of(bgr)
-        jpeg = encode.jpeg(bgr, self._recipe.frames.jpeg_quality)
-        return StoredImage(jpeg, bgr.shape[1], bgr.shape[0]), Look.of(bgr)
+        return StoredImage(encode.jpeg(bgr, self._recipe.frames.jpeg_quality), bgr.shape[1], bgr.shape[0])
+
+    def _look(self, frame: av.VideoFrame) -> Look:
+        width, _ = self._recipe.display.size(frame.width, frame.height)
+        scale = min(Fraction(1), Fraction(LOOK_WIDTH_PX, width))
+        return Look.of(self._shown(self._for_looks, frame, scale, Interpolation.AREA))
 
     def _clip(self, frame: av.VideoFrame) -> StoredImage:
         shorter = min(self._recipe.display.size(frame.width, frame.height))
@@ -94,7 +97,13 @@ class PictureMaker:
         bgr = self._shown(self._for_clips, frame, scale)
         return StoredImage(encode.jpeg(bgr, self._recipe.clips.jpeg_quality), bgr.shape[1], bgr.shape[0])
 
-    def _shown(self, converter: VideoReformatter, frame: av.VideoFrame, scale: Fraction) -> NDArray[np.uint8]:
+    def _shown(
+        self,
+        converter: VideoReformatter,
+        frame: av.VideoFrame,
+        scale: Fraction,
+        interpolation: Interpolation = Interpolation.BILINEAR,
+    ) -> NDArray[np.uint8]:
         width, height = self._recipe.display.fitted(frame.width, frame.height, scale=scale)
-        scaled = converter.reformat(frame, width, height, "bgr24", threads=1)
+        scaled = converter.reformat(frame, width, height, "bgr24", interpolation=interpolation, threads=1)
         return self._recipe.display.oriented(scaled.to_ndarray())
