@@ -25,6 +25,7 @@ from gvlm_resources.video.audio import SoundTrack
 from gvlm_resources.video.crops import role_of
 from gvlm_resources.video.index import opened, scan
 from gvlm_resources.video.picture import CLIP, LOOKED_AT, Recipe
+from gvlm_resources.video.pipeline import Source
 from gvlm_resources.video.probe import Probe
 from gvlm_resources.video.rows import ClipRows, FrameRows, HudRows, Moment
 from gvlm_resources.video.sampling import ClipRate, Plan, Role, Wants
@@ -88,13 +89,15 @@ def sample(
 
     Raises SourceError where the file is gone or is not what was probed. What was written by then is removed.
     """
-    index = scan(path).packets
+    found = scan(path)
+    index = found.packets
     if len(index.frame_packets) != probe.frame_count or index.origin_ns != probe.origin_ns:
         raise SourceError("corrupt", f"{path.name} is not the file that was probed", remedy="probe it again")
     plan = sampling.plan(index, _wants(settings, hud_regions, outputs))
     written = [p for p in (outputs.frames, outputs.clips, outputs.hud_crops, outputs.audio) if p is not None]
     try:
-        return _Pass(path, probe, plan, video_id, settings, hud_regions).run(outputs, threads, progress)
+        source = Source(path, found.decoder, found.extradata)
+        return _Pass(source, probe, plan, video_id, settings, hud_regions).run(outputs, threads, progress)
     except BaseException:
         for target in written:
             target.unlink(missing_ok=True)
@@ -124,7 +127,7 @@ def usable_threads(probe: Probe, asked: int | None) -> int:
 class _Pass:
     """One pass over one video."""
 
-    path: Path
+    source: Source
     probe: Probe
     plan: Plan
     video_id: str
@@ -178,7 +181,7 @@ class _Pass:
     def _sound(self, target: Path | None, stack: ExitStack) -> SoundTrack | None:
         if target is None or not self.probe.has_audio:
             return None
-        with opened(self.path) as container:
+        with opened(self.source.path) as container:
             decoder = container.streams[self.probe.audio[0].index].codec_context
         return stack.enter_context(
             SoundTrack(
@@ -195,7 +198,7 @@ class _Pass:
         tap = pipeline.SoundTap(self.probe.audio[0].index, sound.packet) if sound is not None else None
         end_ns = self.plan.index.end_ns
         told_s = -1
-        settled = pipeline.decoded(self.path, self.plan, recipe, threads=threads, sound=tap)
+        settled = pipeline.decoded(self.source, self.plan, recipe, threads=threads, sound=tap)
         with closing(settled):
             for one in settled:
                 moment = Moment.of(self.plan, one)

@@ -123,10 +123,14 @@ class StreamTally:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One reading of a container: the video stream's index, and what was seen of every stream (by stream number)."""
+    """One reading of a container: the video stream's index, and what was seen of every stream (by stream number).
+
+    `decoder` and `extradata` are the FFmpeg decoder of the video stream and the header that it starts from.
+    """
 
     packets: PacketIndex
-    codec: str
+    decoder: str
+    extradata: bytes
     streams: dict[int, StreamTally]
     declared_end_ns: int | None
     missing_packets: int
@@ -164,7 +168,8 @@ def scan(path: Path) -> Scan:
     """
     with opened(path) as container:
         stream = video_stream(container, path.name)
-        traits_of = bitstream.reader(stream.codec_context.name, bytes(stream.codec_context.extradata or b""))
+        decoder, extradata = stream.codec_context.name, bytes(stream.codec_context.extradata or b"")
+        traits_of = bitstream.reader(decoder, extradata)
         origin_ns = _origin_ns(container)
         tallies = {s.index: StreamTally(s.type, s.time_base or Fraction(1), origin_ns) for s in container.streams}
         columns = _Columns()
@@ -180,7 +185,8 @@ def scan(path: Path) -> Scan:
             )
         return Scan(
             packets=index,
-            codec=stream.codec_context.name,
+            decoder=decoder,
+            extradata=extradata,
             streams=tallies,
             declared_end_ns=_declared_end_ns(container),
             missing_packets=_missing_packets(container, tallies),

@@ -26,6 +26,7 @@ from gvlm_resources.video.index import opened, packets_of, video_stream
 from gvlm_resources.video.picture import Picture, PictureMaker, Recipe
 from gvlm_resources.video.sampling import Plan
 
+STARTS_FROM_EXTRADATA = frozenset({"h264", "hevc", "vp8", "vp9", "libdav1d", "av1"})  # and from nothing else
 JOB_PACKETS = 48  # a job is at least this long, so that a stream of key frames only is not one job a frame
 BATCH = 16
 PACKETS_BYTES = 48 << 20
@@ -148,24 +149,37 @@ class _Board:
             yield from settled
 
 
-def decoder_for(path: Path) -> CodecContext:
-    """A decoder of the file's video stream that runs on the calling thread alone.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file whose packets are indexed, and the decoder that its video stream needs."""
 
-    `strict` makes the H.264 decoder derive its reordering depth from the level where the stream does not state it,
-    in place of guessing it from the pictures: a guess drops pictures, and a plan that leaves some out upsets it.
-    """
-    with opened(path) as container:
-        decoder = video_stream(container, path.name).codec_context
-    decoder.thread_count = 1
-    decoder.options = {"strict": "1"} if decoder.name == "h264" else {}
-    return decoder
+    path: Path
+    decoder: str
+    extradata: bytes
+
+    def new_decoder(self) -> CodecContext:
+        """A decoder of the video stream that runs on the calling thread alone.
+
+        `strict` makes the H.264 decoder derive its reordering depth from the level where the stream does not state it,
+        in place of guessing it from the pictures: a guess drops pictures, and a plan that leaves some out upsets it.
+        """
+        if self.decoder in STARTS_FROM_EXTRADATA:
+            decoder = CodecContext.create(self.decoder, "r")
+            if self.extradata:
+                decoder.extradata = self.extradata
+        else:
+            with opened(self.path) as container:  # outlived by its decoder, which has all that the container says
+                decoder = video_stream(container, self.path.name).codec_context
+        decoder.thread_count = 1
+        decoder.options = {"strict": "1"} if self.decoder == "h264" else {}
+        return decoder
 
 
 class _SegmentDecoder:
     """Decodes the steps of its jobs and keeps book over what can be trusted."""
 
-    def __init__(self, path: Path, plan: Plan, recipe: Recipe, frame_of: np.ndarray) -> None:
-        self._decoder = decoder_for(path)
+    def __init__(self, source: Source, plan: Plan, recipe: Recipe, frame_of: np.ndarray) -> None:
+        self._decoder = source.new_decoder()
         self._plan = plan
         self._frame_of = frame_of
         self._maker = PictureMaker(recipe)
@@ -299,7 +313,7 @@ class SoundTap:
 class _Decoding:
     """The two tasks of decoding one plan: reading, once, and decoding, on as many threads as wanted."""
 
-    path: Path
+    source: Source
     plan: Plan
     recipe: Recipe
     sound: SoundTap | None
@@ -309,8 +323,8 @@ class _Decoding:
 
     def read(self) -> None:
         reader = _Reader(self.plan, self.jobs, self.board)
-        with opened(self.path) as container:
-            streams = [video_stream(container, self.path.name)] if self.jobs else []
+        with opened(self.source.path) as container:
+            streams = [video_stream(container, self.source.path.name)] if self.jobs else []
             if self.sound is not None:
                 streams.append(container.streams[self.sound.stream])
             position = -1
@@ -325,7 +339,7 @@ class _Decoding:
         reader.close()
 
     def work(self) -> None:
-        decoder = _SegmentDecoder(self.path, self.plan, self.recipe, self.frame_of)
+        decoder = _SegmentDecoder(self.source, self.plan, self.recipe, self.frame_of)
         while (job := self.board.next_job()) is not None:
             for steps in self.board.take(job):
                 self.board.deliver(job, [one for step in steps for one in decoder.step(step)])
@@ -333,7 +347,7 @@ class _Decoding:
 
 
 def decoded(
-    path: Path, plan: Plan, recipe: Recipe, *, threads: int, sound: SoundTap | None = None
+    source: Source, plan: Plan, recipe: Recipe, *, threads: int, sound: SoundTap | None = None
 ) -> Iterator[Settled[Picture]]:
     """Every wanted frame of `plan`, settled, in the order of time. Close the iterator to stop early.
 
@@ -343,7 +357,7 @@ def decoded(
     board = _Board(jobs)
     frame_of = np.full(len(plan.index), -1, np.int64)
     frame_of[plan.index.frame_packets] = np.arange(len(plan.index.frame_packets))
-    decoding = _Decoding(path, plan, recipe, sound, jobs, board, frame_of)
+    decoding = _Decoding(source, plan, recipe, sound, jobs, board, frame_of)
     workers = min(threads, len(jobs))
     with ThreadPoolExecutor(workers + 1, thread_name_prefix="decode") as pool:
         tasks = (decoding.read, *(decoding.work for _ in range(workers)))
