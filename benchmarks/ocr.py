@@ -22,6 +22,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -281,8 +282,12 @@ def messages_on(tics: pa.Table, frame: Frame) -> list[str]:
 def boxes_on(image: Image) -> dict[str, Box]:
     """The HUD's regions in pixels of an image."""
     height, width = image.shape[:2]
-    regions = {region.name: region.box for region in game.load(GAME).hud}
-    return {name: (b[0] * width, b[1] * height, b[2] * width, b[3] * height) for name, b in regions.items()}
+    return {name: (b[0] * width, b[1] * height, b[2] * width, b[3] * height) for name, b in regions().items()}
+
+
+@lru_cache(maxsize=1)
+def regions() -> dict[str, Box]:
+    return {region.name: region.box for region in game.load(GAME).hud}
 
 
 def letters(text: str) -> str:

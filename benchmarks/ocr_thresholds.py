@@ -19,6 +19,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -106,16 +108,21 @@ def frames(recording: Path) -> Iterator[tuple[int, Image]]:
                 yield number, frame.to_ndarray(format="rgb24")
 
 
-def shown(tics: pa.Table, column: str, number: int) -> int | None | str:
+def shown(tics: pa.Table, column: str, number: int) -> int | str | None:
     """What a place shows in a frame; "" in the tics around a change, when the bar may be a tic late."""
     values = set(tics[column].slice(max(0, number - 2), 4).to_pylist())
     return values.pop() if len(values) == 1 else ""
 
 
+@lru_cache(maxsize=1)
+def regions() -> dict[str, tuple[float, float, float, float]]:
+    return {region.name: region.box for region in game.load("freedoom").hud}
+
+
 def cut(image: Image, name: str) -> Image:
     height, width = image.shape[:2]
-    box = next(region.box for region in game.load("freedoom").hud if region.name == name)
-    x0, y0, x1, y1 = (round(value * side) for value, side in zip(box, (width, height, width, height), strict=True))
+    sides = (width, height, width, height)
+    x0, y0, x1, y1 = (round(value * side) for value, side in zip(regions()[name], sides, strict=True))
     return image[y0:y1, x0:x1]
 
 
@@ -174,7 +181,7 @@ def correlation(box: Box, relief: NDArray[np.float32], area: Image) -> float:
 
 def measure_changes(images: dict[int, Image], tics: pa.Table, spread: Spread) -> None:
     every = [number for number in images if number % SECOND == 0]
-    for before, now in zip(every, every[1:], strict=False):
+    for before, now in pairwise(every):
         reliefs = [tracking.relief_of(images[number]) for number in (before, now)]
         spread.below += [tracking.difference(*(box.cut(relief) for relief in reliefs)) for box in LABELS]
         for name, column in {**COLUMNS, **TABLE}.items():
@@ -185,9 +192,11 @@ def measure_changes(images: dict[int, Image], tics: pa.Table, spread: Spread) ->
 
 
 def measure_small(images: dict[int, Image], tics: pa.Table, reader: RapidReader) -> list[tuple[bool, float]]:
-    """Whether each number of the ammunition table was read right, and how sure the reader was."""
+    """Whether each number of the ammunition table was read right, once a second, and how sure the reader was."""
     looks: list[tuple[Shape, int]] = []
     for number, image in images.items():
+        if number % SECOND:
+            continue
         for name, column in TABLE.items():
             value = shown(tics, column, number)
             if isinstance(value, int):

@@ -24,7 +24,7 @@ from gvlm_resources.video import pipeline, sampling
 from gvlm_resources.video.audio import SoundTrack
 from gvlm_resources.video.crops import role_of
 from gvlm_resources.video.index import opened, scan
-from gvlm_resources.video.picture import CLIP, LOOKED_AT, Recipe
+from gvlm_resources.video.picture import CLIP, CUT, LOOKED_AT, Recipe
 from gvlm_resources.video.pipeline import Source
 from gvlm_resources.video.probe import Probe
 from gvlm_resources.video.rows import ClipRows, FrameRows, HudRows, Moment
@@ -172,10 +172,7 @@ class _Pass:
         if outputs.hud_crops is not None:
             rows = stack.enter_context(TableWriter(outputs.hud_crops, HUD_CROPS))
             level = self.settings.hud.changed_level
-            sinks["hud_crops"] = (
-                Role.NUMBER | Role.MESSAGE,
-                HudRows(rows, self.video_id, self.regions, self.probe.display, level),
-            )
+            sinks["hud_crops"] = CUT, HudRows(rows, self.video_id, self.regions, self.probe.display, level)
         return sinks
 
     def _sound(self, target: Path | None, stack: ExitStack) -> SoundTrack | None:
