@@ -3,7 +3,7 @@
 One thread reads packets and hears the sound; `threads` decoders each take the next job, a run of whole segments, and
 keep what is wanted of each picture; the caller's thread gets the settled frames in the order of time. Segments do not
 depend on each other and each decoder runs on one thread, so pixels, order and what counts as damaged are the same on
-any machine. Bounded are the compressed packets waiting in all jobs together, and the results waiting in each job.
+any machine. Bounded are how far the reader is ahead, in jobs and in bytes, and the results that wait.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class _Stopped(Exception):
 
 @dataclass(slots=True, eq=False)
 class _Job:
+    number: int
     segments: range
     inbox: deque[list[Step]] = field(default_factory=deque)
     inbox_closed: bool = False
@@ -65,13 +66,14 @@ def jobs_of(plan: Plan) -> list[range]:
 class _Board:
     """What the threads hand each other. One lock; every wait ends when the work is stopped."""
 
-    def __init__(self, jobs: list[_Job]) -> None:
+    def __init__(self, jobs: list[_Job], ahead: int) -> None:
         self._changed = threading.Condition()
         self._jobs = jobs
-        self._next = 0
+        self._ahead = ahead  # how many jobs after the front one may be read
+        self._front = 0  # the number of the job whose results are being taken
+        self._next = 0  # the number of the job to decode next
         self._packet_bytes = 0
         self._results_bytes = 0
-        self._front: _Job | None = None  # the job whose results are being taken
         self._stopped = False
 
     def stop(self) -> None:
@@ -85,10 +87,10 @@ class _Board:
             raise _Stopped
 
     def post(self, job: _Job, steps: list[Step], *, closes: bool) -> None:
-        """The reader hands over packets; waits while too many bytes lie about. The front job always gets on."""
+        """The reader hands over packets; waits while it is far ahead. The front job always gets on."""
         size = sum(packet.size for _, _, packet in steps if packet is not None)
         with self._changed:
-            self._wait(lambda: self._packet_bytes < PACKETS_BYTES)
+            self._wait(lambda: self._packet_bytes < PACKETS_BYTES and job.number <= self._front + self._ahead)
             job.inbox.append(steps)
             job.inbox_closed = closes
             self._packet_bytes += size
@@ -126,7 +128,7 @@ class _Board:
 
         The front job has a budget of its own: it gets on while later ones have used up the common one.
         """
-        return self._results_bytes < RESULTS_BYTES or (job is self._front and job.results_bytes < RESULTS_BYTES)
+        return self._results_bytes < RESULTS_BYTES or (job.number == self._front and job.results_bytes < RESULTS_BYTES)
 
     def finish(self, job: _Job) -> None:
         with self._changed:
@@ -135,7 +137,7 @@ class _Board:
 
     def results(self, job: _Job) -> Iterator[Settled[Picture]]:
         with self._changed:
-            self._front = job
+            self._front = job.number
             self._changed.notify_all()
         while True:
             with self._changed:
@@ -353,12 +355,12 @@ def decoded(
 
     By the end of the iteration `sound` has had all its packets. Raises what reading, decoding or `sound` raised.
     """
-    jobs = [_Job(segments) for segments in jobs_of(plan)]
-    board = _Board(jobs)
+    jobs = [_Job(number, segments) for number, segments in enumerate(jobs_of(plan))]
+    workers = min(threads, len(jobs))
+    board = _Board(jobs, ahead=workers)
     frame_of = np.full(len(plan.index), -1, np.int64)
     frame_of[plan.index.frame_packets] = np.arange(len(plan.index.frame_packets))
     decoding = _Decoding(source, plan, recipe, sound, jobs, board, frame_of)
-    workers = min(threads, len(jobs))
     with ThreadPoolExecutor(workers + 1, thread_name_prefix="decode") as pool:
         tasks = (decoding.read, *(decoding.work for _ in range(workers)))
         futures = [pool.submit(_guarded, board, task) for task in tasks]

@@ -7,6 +7,8 @@ import hashlib
 import subprocess
 import sys
 import textwrap
+import time
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -24,8 +26,11 @@ from gvlm_resources.errors import SourceError
 from gvlm_resources.game import HudRegion
 from gvlm_resources.settings import Settings
 from gvlm_resources.timebase import moment_id
-from gvlm_resources.video import decode, encode
+from gvlm_resources.video import decode, encode, pipeline, sampling
 from gvlm_resources.video.decode import Outputs, SamplingReport
+from gvlm_resources.video.display import Display
+from gvlm_resources.video.index import scan
+from gvlm_resources.video.picture import PictureMaker, Recipe
 from gvlm_resources.video.probe import probe
 from tests.video import films
 from tests.video.conftest import FilmMaker
@@ -248,8 +253,6 @@ def test_a_damaged_packet_costs_only_the_frames_that_depend_on_it(film: FilmMake
 
 
 def test_a_damaged_picture_that_nothing_refers_to_costs_itself_alone(film: FilmMaker, tmp_path: Path) -> None:
-    from gvlm_resources.video.index import scan
-
     whole = film("cfr.mp4", BASE)
     spare = int(np.flatnonzero(scan(whole).packets.disposable)[20])
     path = films.damaged(whole, tmp_path / "damaged.mp4", [spare])
@@ -465,6 +468,26 @@ def test_an_error_while_writing_ends_every_thread_and_removes_what_was_written(f
         sample(film("cfr.mp4", BASE), all_outputs(tmp_path / "out"), at_rate(30.0), REGIONS, progress=stop)
     assert threading.active_count() == before
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_decoders_do_not_run_far_ahead_of_who_takes_their_pictures(
+    film: FilmMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = films.looped(film("cfr.mp4", BASE), tmp_path / "long.mp4", 5)
+    found = scan(path)
+    plan = sampling.plan(found.packets, sampling.Wants(frames_hz=30.0))
+    made: list[int] = []
+    plain = PictureMaker.make
+    monkeypatch.setattr(PictureMaker, "make", lambda self, frame, roles: made.append(1) or plain(self, frame, roles))
+    recipe = Recipe(Display(), CPU.frames, CPU.clips, ())
+    source = pipeline.Source(path, found.decoder, found.extradata)
+    with closing(pipeline.decoded(source, plan, recipe, threads=2)) as pictures:
+        next(pictures)
+        seen = -1
+        while seen < len(made):  # until nobody decodes any more
+            seen = len(made)
+            time.sleep(0.3)
+        assert 48 <= seen < 400 < len(plan.wanted)
 
 
 def test_progress_rises_to_the_end(film: FilmMaker, tmp_path: Path) -> None:
