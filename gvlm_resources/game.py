@@ -105,6 +105,19 @@ class FeedRule(GamePart):
     lines: int = Field(default=4, ge=1, le=6)
 
 
+class SoundRule(GamePart):
+    """A sound to listen for.
+
+    `label` is what rows and people call it. `prompt` says it in words to models that take words. `tags` are the classes
+    of a trained tagger that stand for it, AudioSet's or its own. `threshold` takes the place of the setting.
+    """
+
+    label: str
+    prompt: str
+    tags: tuple[str, ...] = ()
+    threshold: float | None = Field(default=None, gt=0, lt=1)
+
+
 SENTENCE_FIELDS = frozenset({"kind", "subject", "label", "amount", "changes", "text"})
 
 
@@ -115,6 +128,8 @@ class Game(GamePart):
     variables: tuple[VariableRule, ...] = ()
     messages: tuple[MessageRule, ...] = ()
     feed: FeedRule = FeedRule()
+    concepts: tuple[str, ...] = ()  # things to segment and track, as noun phrases
+    sounds: tuple[SoundRule, ...] = ()
     # Event kind -> its sentences, with SENTENCE_FIELDS in braces: the first whose fields are all known is said.
     sentences: dict[str, tuple[str, ...]] = {}
 

@@ -146,6 +146,111 @@ SPEECH = _schema(
     ],
 )
 
+VECTOR = pa.list_(pa.float32())  # of unit length; in a file all have the model's dimensions: see `with_dim`
+
+# One row a sampled frame, with the vector of the image. Null where the frame could not be decoded.
+SIGLIP = _schema(
+    "siglip_embeddings",
+    [
+        ("video_id", pa.string()),
+        ("frame_id", pa.string()),
+        ("pts_ns", pa.int64()),
+        ("vector", VECTOR),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+    ],
+    nullable=frozenset({"vector"}),
+)
+
+# One row a clip.
+VIDEOMAE = _schema(
+    "videomae_embeddings",
+    [
+        ("video_id", pa.string()),
+        ("clip_id", pa.string()),
+        ("start_ns", pa.int64()),
+        ("end_ns", pa.int64()),
+        ("vector", VECTOR),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+    ],
+    nullable=frozenset({"vector"}),
+)
+
+# One row a window of sound. `window_id` is `w` + microseconds.
+WAV2VEC2 = _schema(
+    "wav2vec2_embeddings",
+    [
+        ("video_id", pa.string()),
+        ("window_id", pa.string()),
+        ("start_ns", pa.int64()),
+        ("end_ns", pa.int64()),
+        ("vector", VECTOR),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+    ],
+    nullable=frozenset({"vector"}),
+)
+
+# One row a tracked thing on a frame. `entity_id` is `n` + microseconds + `-` + the track's number.
+ENTITIES = _schema(
+    "entity_tracks",
+    [
+        ("video_id", pa.string()),
+        ("entity_id", pa.string()),
+        ("frame_id", pa.string()),
+        ("pts_ns", pa.int64()),
+        ("track_id", pa.string()),  # t + number, by order of first appearance in the video
+        ("concept", pa.string()),
+        ("score", pa.float32()),  # of the detector: sigmoid(query) * sigmoid(presence); of the last sight where carried
+        ("presence", pa.float32()),  # that the concept is anywhere in the frame
+        ("box", BOX),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("mask", pa.string()),  # COCO's compressed run lengths of height x width, column by column
+        ("found_by", pa.string()),  # detector | tracker
+        ("status", pa.string()),
+        ("reason", pa.string()),
+    ],
+    nullable=frozenset({"mask"}),
+)
+
+# One row a tracked thing on a frame whose mask covers enough of the frame's patches.
+REGIONS = _schema(
+    "region_embeddings",
+    [
+        ("video_id", pa.string()),
+        ("region_id", pa.string()),  # r + microseconds + - + the track's number
+        ("entity_id", pa.string()),
+        ("frame_id", pa.string()),
+        ("pts_ns", pa.int64()),
+        ("track_id", pa.string()),
+        ("concept", pa.string()),
+        ("patches", pa.float32()),  # sum of the shares of the patches under the mask
+        ("vector", VECTOR),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+    ],
+    nullable=frozenset({"vector"}),
+)
+
+# One row a sound and its span. `sound_id` is `a` + microseconds + `-` + number.
+SOUNDS = _schema(
+    "sound_events",
+    [
+        ("video_id", pa.string()),
+        ("sound_id", pa.string()),
+        ("start_ns", pa.int64()),
+        ("end_ns", pa.int64()),
+        ("label", pa.string()),
+        ("score", pa.float32()),  # highest in the span; null for a caption, which has none
+        ("text", pa.string()),  # a caption; empty for a tag
+        ("status", pa.string()),
+        ("reason", pa.string()),
+    ],
+    nullable=frozenset({"score"}),
+)
+
 # One row a variable and a span in which it held one value. Rejected readings stay, as `filtered` rows with the rule.
 GAME_STATE = _schema(
     "game_state",
@@ -188,6 +293,14 @@ TIMELINE_EVENTS = _schema(
 )
 
 TEXT_VECTOR_DIM = 384
+
+
+def with_dim(schema: pa.Schema, dim: int) -> pa.Schema:
+    """`schema` with vectors of fixed length: what a file of one model's vectors is written in."""
+    number = schema.get_field_index("vector")
+    field = schema.field(number)
+    return schema.set(number, pa.field("vector", pa.list_(pa.float32(), dim), nullable=field.nullable))
+
 
 # One row of the LanceDB table `timeline`: what can be found. Written per video as one transaction.
 TIMELINE_INDEX = _schema(

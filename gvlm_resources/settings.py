@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gvlm_resources.errors import SettingsError
 
+Dtype = Literal["float32", "bfloat16", "float16"]
 PROFILES = ("cpu", "light", "standard", "full")
 
 
@@ -86,7 +87,6 @@ class SpeechSettings(Section):
     of its words, any other `min_confidence`.
     """
 
-    backend: Literal["pocketsphinx"] = "pocketsphinx"
     vad_threshold: float = Field(default=0.5, gt=0, lt=1)
     min_speech_s: float = Field(default=0.3, gt=0)
     min_silence_s: float = Field(default=0.3, gt=0)
@@ -97,12 +97,138 @@ class SpeechSettings(Section):
     min_confidence_short: float = Field(default=0.9, ge=0, le=1)
 
 
+class TranscriptionSettings(Section):
+    """Who turns speech into words.
+
+    `model` names a checkpoint (see EncoderSettings) for the backend `whisper`, or one of openai-whisper's own names or
+    files; pocketsphinx has none. `language` is a code such as `en`, or `auto`.
+    """
+
+    backend: Literal["pocketsphinx", "openai-whisper", "whisper"] = "pocketsphinx"
+    model: str = ""
+    revision: str = ""
+    dtype: Dtype = "float32"
+    language: str = Field(default="auto", pattern=r"^(auto|[a-z]{2,3})$")
+
+    @model_validator(mode="after")
+    def _model_is_named(self) -> Self:
+        if (self.backend == "pocketsphinx") == bool(self.model):
+            raise ValueError("whisper backends need a `model`, pocketsphinx takes none")
+        return self
+
+
 class OcrSettings(Section):
-    backend: Literal["rapidocr"] = "rapidocr"
+    """What reads the screen.
+
+    `second_reader` names a TrOCR checkpoint that reads again what the backend was less sure of than `second_below`.
+    """
+
+    backend: Literal["rapidocr", "paddleocr"] = "rapidocr"
+    languages: tuple[str, ...] = ("en",)
+    second_reader: str = ""
+    second_revision: str = ""
+    second_below: float = Field(default=0.8, ge=0, le=1)
     detect_every: int = Field(default=2, ge=1)
     detect_side_px: int = Field(default=480, ge=160)
     message_every_s: float = Field(default=0.5, gt=0)
     min_confidence: float = Field(default=0.5, ge=0, le=1)
+
+
+class ComputeSettings(Section):
+    """Where and in what portions the encoders run. Changes how fast a result comes, never what it is.
+
+    `device` is `auto` (the first CUDA device, or else the processor), `cpu`, `cuda` or `cuda:N`. `attention` is `auto`
+    (FlashAttention 2 where it is installed and the model and dtype have it, or else PyTorch's own).
+    """
+
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = "auto"
+    frame_batch: int = Field(default=16, ge=1)
+    clip_batch: int = Field(default=8, ge=1)
+    window_batch: int = Field(default=16, ge=1)
+    entity_batch: int = Field(default=1, ge=1)
+    decode_threads: int = Field(default=2, ge=1)
+    queue_batches: int = Field(default=4, ge=1)
+
+
+class EncoderSettings(Section):
+    """One checkpoint.
+
+    `model` is the name of a checkpoint that ships with this package (`siglip-freedoom`), a repository of the Hugging
+    Face hub (`google/siglip2-so400m-patch14-384`), or a folder that begins with `/`, `./` or `~`. `revision` is a
+    commit, tag or branch of the repository; empty takes the one that `gvlm models pull` pinned.
+    """
+
+    model: str
+    revision: str = ""
+    dtype: Dtype = "float32"
+
+
+class SiglipSettings(EncoderSettings):
+    """Frames and words in one space. `max_patches` is for NaFlex checkpoints, which keep a frame's proportions."""
+
+    model: str = "siglip-freedoom"
+    max_patches: int = Field(default=576, ge=16)
+
+
+class VideoMaeSettings(EncoderSettings):
+    """Clips."""
+
+    model: str = "videomae-freedoom"
+
+
+class Wav2Vec2Settings(EncoderSettings):
+    """Fixed windows of sound. The last window of a video may be shorter: its padding is left out of the mean."""
+
+    model: str = "wav2vec2-freedoom"
+    window_s: float = Field(default=2.0, ge=0.5, le=30)
+    stride_s: float = Field(default=1.0, ge=0.1, le=30)
+
+
+class EntitySettings(EncoderSettings):
+    """Segmentation of the game's concepts, tracked over time. `off` finds none.
+
+    `concepts` are looked for beside those of the game's file. The detector looks at every `detect_every`-th frame; in
+    the frames between tracks are carried on. `mask_threshold` is a probability.
+    """
+
+    model: str = "off"
+    concepts: tuple[str, ...] = ()
+    detect_every: int = Field(default=1, ge=1)
+    min_score: float = Field(default=0.5, ge=0, le=1)
+    mask_threshold: float = Field(default=0.5, gt=0, lt=1)
+    most_per_concept: int = Field(default=20, ge=1)
+    forget_after_s: float = Field(default=5.0, ge=0)
+
+    @field_validator("concepts")
+    @classmethod
+    def _are_phrases(cls, concepts: tuple[str, ...]) -> tuple[str, ...]:
+        for concept in concepts:
+            if not concept.strip() or len(concept) > 80:
+                raise ValueError(f"a concept is a short phrase, got {concept!r}")
+        return concepts
+
+
+class RegionSettings(Section):
+    """One vector a region: the patches of `siglip` under its mask. A smaller share of every patch gives no vector."""
+
+    min_patch_share: float = Field(default=0.25, ge=0)
+
+
+class SoundSettings(EncoderSettings):
+    """Sounds that are not speech.
+
+    `ast` gives the labels it was trained on, `clap` any label in words, `qwen2-audio` captions and tags. `labels` are
+    looked for beside those of the game's file. A label is heard where its score reaches `threshold`, unless the game's
+    file has one of its own.
+    """
+
+    backend: Literal["ast", "clap", "qwen2-audio", "off"] = "ast"
+    model: str = "ast-freedoom"
+    stride_s: float = Field(default=0.25, ge=0.05, le=30)
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    labels: tuple[str, ...] = ()
+    most_tokens: int = Field(default=128, ge=8)
 
 
 class IndexSettings(Section):
@@ -135,7 +261,15 @@ class Settings(Section):
     hud: HudSettings = HudSettings()
     audio: AudioSettings = AudioSettings()
     speech: SpeechSettings = SpeechSettings()
+    transcription: TranscriptionSettings = TranscriptionSettings()
     ocr: OcrSettings = OcrSettings()
+    compute: ComputeSettings = ComputeSettings()
+    siglip: SiglipSettings = SiglipSettings()
+    videomae: VideoMaeSettings = VideoMaeSettings()
+    wav2vec2: Wav2Vec2Settings = Wav2Vec2Settings()
+    entities: EntitySettings = EntitySettings()
+    regions: RegionSettings = RegionSettings()
+    sounds: SoundSettings = SoundSettings()
     index: IndexSettings = IndexSettings()
     reasoning: ReasoningSettings = ReasoningSettings()
 
