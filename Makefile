@@ -32,6 +32,8 @@ demo: $(READY)
 	@echo
 	$(BIN)/gvlm ask "Why did I die the first time?"
 	@echo
+	$(BIN)/gvlm find "low health, shotgun in hand" --limit 3
+	@echo
 	@echo "The runs, with previews and checks of every asset: make ui, then http://127.0.0.1:3000"
 	@echo "Your own footage: .venv/bin/gvlm add FOLDER, then .venv/bin/gvlm build"
 

@@ -30,7 +30,7 @@ from gvlm_resources.settings import IndexSettings
 from gvlm_resources.timebase import NS_PER_S, Span
 from gvlm_resources.timeline import embedding, retrieval
 from gvlm_resources.timeline.retrieval import Scope
-from gvlm_resources.timeline.store import TABLE, TimelineStore
+from gvlm_resources.timeline.store import KIND, TimelineStore
 
 SEED = 7
 TOP = 10
@@ -260,7 +260,7 @@ def build(size: Size, corpus: Corpus, folder: Path, model: str) -> Iterator[str]
     """All but the last `YOUNG` videos in bulk, then those as the pipeline writes them; yields lines of the report."""
     store, threshold = TimelineStore(folder), IndexSettings().vector_index_from_rows
     store.replace_video("video-000000", make_video(0, size, corpus, model))
-    table = lancedb.connect(str(folder)).open_table(TABLE)
+    table = lancedb.connect(str(folder)).open_table(KIND.name)
     for first in range(1, size.videos - YOUNG, BULK):
         numbers = range(first, min(first + BULK, size.videos - YOUNG))
         table.add(pa.concat_tables([make_video(number, size, corpus, model) for number in numbers]))
@@ -386,7 +386,7 @@ def report(folder: Path, asked: Asked) -> Iterator[Line]:
 
 def compared(folder: Path, asked: Asked) -> Iterator[Line]:
     """Two ways that the project does not take: no vector index, and the vector index under a filter on the video."""
-    table = lancedb.connect(str(folder)).open_table(TABLE)
+    table = lancedb.connect(str(folder)).open_table(KIND.name)
 
     def cosines(query: lancedb.query.LanceQueryBuilder) -> NDArray[np.float32]:
         return 1 - query.distance_type("dot").limit(TOP).select(["_distance"]).to_arrow()["_distance"].to_numpy()

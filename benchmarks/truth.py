@@ -140,6 +140,8 @@ def make(video: Path, settings: Settings, game: Game, engines: Engines) -> Made:
             ocr=ocr,
             speech=speech,
             frames=frames,
+            sounds=schemas.SOUNDS.empty_table(),
+            entities=schemas.ENTITIES.empty_table(),
         )
         clock.lap("events")
     return Made(ocr, held, told, frames["pts_ns"].to_pylist(), clock.laps)

@@ -12,12 +12,16 @@ from gvlm_resources.lake import files
 from gvlm_resources.lake.catalogue import Catalogue, VideoRecord
 from gvlm_resources.lake.store import Result
 from gvlm_resources.schemas import STATUS_FAILED, STATUS_FILTERED, STATUS_OK
-from gvlm_resources.timebase import format_clock, s_from_ns
+from gvlm_resources.settings import Wav2Vec2Settings
+from gvlm_resources.timebase import format_clock, ns_from_s, s_from_ns
 
 if TYPE_CHECKING:
-    from gvlm_resources.video.probe import Probe
+    import numpy as np
+    from numpy.typing import NDArray
 
     from gvlm_resources.timeline.store import TimelineStore
+    from gvlm_resources.timeline.table import LanceTable
+    from gvlm_resources.video.probe import Probe
 
 LONGEST_PAUSE_S = 5.0
 COVERAGE_INTERVALS = 2.5
@@ -26,6 +30,7 @@ HUD_SHARE = 0.8
 REJECTED_SHARE = 0.1
 NORM_TOLERANCE = 1e-3
 SHOWN = 5
+LEAST_ROWS = 8
 
 
 def source_is_intact(catalogue: Catalogue, record: VideoRecord) -> Finding:
@@ -207,15 +212,98 @@ def index_holds_the_rows(store: "TimelineStore", video_id: str, rows: pa.Table) 
 
 
 def unit_vectors(rows: pa.Table) -> Finding:
+    """Of the rows that have a vector."""
     import numpy as np
 
-    if not rows.num_rows:
-        return Finding("unit_vectors", True, "no rows")
-    column = rows.column("vector").combine_chunks()
-    vectors = column.flatten().to_numpy(zero_copy_only=False).reshape(rows.num_rows, -1)
+    vectors = _vectors(rows)
+    if not len(vectors):
+        return Finding("unit_vectors", True, "no vectors")
     off = np.abs(np.linalg.norm(vectors, axis=1) - 1)
     worst = float(off.max()) if np.isfinite(off).all() else float("nan")
     return Finding("unit_vectors", worst <= NORM_TOLERANCE, f"norms off by at most {worst:.2g}")
+
+
+def no_dead_dimensions(rows: pa.Table) -> Finding:
+    """A dimension that never varies says nothing: a network that was loaded wrongly, or a unit that died in training.
+
+    Where no dimension varies the rows are all of one thing, which is no fault of the network's.
+    """
+    import numpy as np
+
+    vectors = _vectors(rows)
+    spread = np.ptp(vectors, axis=0) if len(vectors) >= LEAST_ROWS else np.ones(1)
+    dead = np.flatnonzero(spread == 0) if spread.any() else []
+    summary = (
+        f"{len(vectors)} vectors of {vectors.shape[1]} dimensions, {len(dead)} dead {list(map(int, dead[:SHOWN]))}"
+    )
+    return Finding("no_dead_dimensions", len(dead) == 0, summary)
+
+
+def ids_match(rows: pa.Table, wanted: pa.Table, key: str) -> Finding:
+    """The ids in `key` are those of `wanted`, as sets, and none stands there twice."""
+    found, asked = rows.column(key).to_pylist(), set(wanted.column(key).to_pylist())
+    missing, strange, twice = asked - set(found), set(found) - asked, len(found) - len(set(found))
+    summary = f"{len(found)} rows, {len(missing)} missing, {len(strange)} strange, {twice} twice"
+    return Finding("ids_match", not (missing or strange or twice), summary)
+
+
+def windows_cover_the_sound(rows: pa.Table, probe: "Probe", settings: Wav2Vec2Settings) -> Finding:
+    starts, ends = _ints(rows, "start_ns"), _ints(rows, "end_ns")
+    stride_ns, window_ns = ns_from_s(settings.stride_s), ns_from_s(settings.window_s)
+    even = all(start == number * stride_ns for number, start in enumerate(starts))
+    reaches = not probe.has_audio or (bool(ends) and ends[-1] >= probe.audio_end_ns - window_ns)
+    return Finding("windows_cover_the_sound", even and reaches, f"{len(starts)} windows, every {settings.stride_s:g} s")
+
+
+def boxes_lie_in_the_frame(rows: pa.Table) -> Finding:
+    columns = ["entity_id", "box", "width", "height", "mask", "status"]
+    kept = [row for row in rows.select(columns).to_pylist() if row["status"] == STATUS_OK]
+    bad = [
+        row["entity_id"]
+        for row in kept
+        if not (
+            0 <= row["box"][0] < row["box"][2] <= row["width"] and 0 <= row["box"][1] < row["box"][3] <= row["height"]
+        )
+        or not row["mask"]
+    ]
+    return Finding("boxes_lie_in_the_frame", not bad, f"{len(kept)} boxes, {len(bad)} bad {bad[:SHOWN]}")
+
+
+def _is_inside(x0: float, y0: float, x1: float, y1: float, width: int, height: int) -> bool:
+    return 0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height
+
+
+def frames_are_known(rows: pa.Table, frames: pa.Table) -> Finding:
+    known = set(frames.column("frame_id").to_pylist())
+    pairs = [(row["track_id"], row["frame_id"]) for row in rows.select(["track_id", "frame_id"]).to_pylist()]
+    strange = [frame for _, frame in pairs if frame not in known]
+    seen = [pair for pair in pairs if pair[0]]
+    summary = f"{len({track for track, _ in seen})} tracks, {len(strange)} unknown frames {strange[:SHOWN]}"
+    return Finding("frames_are_known", not strange and len(set(seen)) == len(seen), summary)
+
+
+def sounds_are_in_order(rows: pa.Table, probe: "Probe") -> Finding:
+    starts, end_ns = _ints(rows, "start_ns"), max(probe.duration_ns, probe.audio_end_ns)
+    rising = all(a <= b for a, b in itertools.pairwise(starts))
+    inside = all(0 <= a < b <= end_ns for a, b in zip(starts, _ints(rows, "end_ns"), strict=True))
+    scored = all(score is None or 0 <= score <= 1 for score in rows.column("score").to_pylist())
+    return Finding("sounds_are_in_order", rising and inside and scored, f"{rows.num_rows} sounds")
+
+
+def index_holds_ids(store: "LanceTable", video_id: str, wanted: set[str]) -> Finding:
+    found = store.row_ids(video_id)
+    summary = f"{len(found)} rows, {len(wanted - found)} missing, {len(found - wanted)} strange"
+    return Finding("index_holds_the_rows", wanted == found, summary)
+
+
+def _vectors(rows: pa.Table) -> "NDArray[np.float32]":
+    """(N, dim) of the rows that have a vector."""
+    import numpy as np
+
+    kept = rows.column("vector").drop_null().combine_chunks()
+    if not len(kept):
+        return np.empty((0, 0), np.float32)
+    return kept.flatten().to_numpy(zero_copy_only=False).reshape(len(kept), -1)
 
 
 def _ints(rows: pa.Table, column: str) -> list[int]:

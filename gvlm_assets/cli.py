@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gvlm_assets import environment
+from gvlm_assets.models_cli import models_app
 from gvlm_resources import settings as settings_module
 from gvlm_resources.errors import GvlmError
 from gvlm_resources.lake.catalogue import Catalogue, VideoRecord, question_record
@@ -41,6 +42,9 @@ def main() -> None:
         typer.secho(f"error: {error.cause}", fg="red", err=True)
         typer.secho(f"  try: {error.remedy}", err=True)
         sys.exit(FAILED)
+
+
+app.add_typer(models_app, name="models", help="The checkpoints of the profiles: fetch them, list them.")
 
 
 @app.command()
@@ -183,6 +187,31 @@ def _print_answer(answer: Any, catalogue: Catalogue) -> None:
 
 
 @app.command()
+def find(
+    words: Annotated[str, typer.Argument(help='What to look for, in quotes: "a red door".')],
+    video: Annotated[str, typer.Option(help="Look in this video alone.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many moments.")] = 10,
+    sheet: Annotated[str, typer.Option(help="Write a contact sheet of the moments to this JPEG file.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Find frames that look like words, best first, in the library or one video."""
+    from gvlm_assets import finding
+
+    env = environment.read()
+    matches = finding.find(env, _settings(env), words, video=video, limit=limit)
+    if sheet:
+        finding.write_sheet(Lake(env.lake), matches, sheet)
+    if as_json:
+        typer.echo(json.dumps([finding.as_json(match) for match in matches], indent=2))
+        return
+    titles = {record.video_id: record.title for record in Catalogue(Layout(env.lake)).videos()}
+    for match in matches:
+        typer.echo(finding.line(match, titles.get(match.video_id, match.video_id)))
+    if sheet:
+        typer.echo(f"contact sheet: {sheet}")
+
+
+@app.command()
 def games() -> None:
     """List the games whose HUD and rules are known."""
     from gvlm_resources import game
@@ -198,9 +227,11 @@ def doctor(
 ) -> None:
     """Say what is installed, which models are present, and what each profile would need."""
     from gvlm_resources import doctor as examining
+    from gvlm_resources.encoders.checkpoints import Folders
 
     env = environment.read()
-    report = examining.report(_settings(env), env.lake, api_key=environment.api_key())
+    folders = Folders(env.models, env.hub_cache)
+    report = examining.report(_settings(env), env.lake, folders, api_key=environment.api_key())
     typer.echo(report.to_json() if as_json else report.to_text())
     if not report.ok:
         raise typer.Exit(FAILED)

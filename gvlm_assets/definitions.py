@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from gvlm_assets import environment, ingest, query, sampling, text, timeline
+from gvlm_assets import embeddings, entities, environment, ingest, query, sampling, sounds, text, timeline
 from gvlm_assets.partitions import questions, videos
 from gvlm_resources.bindings import LakeFolder, Models, Profile
 from gvlm_resources.lake.layout import Layout
@@ -14,6 +14,13 @@ PER_VIDEO = [
     text.speech_spans,
     text.speech_transcript,
     text.ocr_text,
+    embeddings.siglip_embeddings,
+    embeddings.videomae_embeddings,
+    embeddings.wav2vec2_embeddings,
+    entities.entity_tracks,
+    entities.region_embeddings,
+    sounds.sound_events,
+    embeddings.frame_index,
     timeline.game_state,
     timeline.timeline_events,
     timeline.timeline_index,
@@ -49,7 +56,12 @@ def build(env: environment.Environment) -> dg.Definitions:
         resources={
             "lake_folder": LakeFolder(root=str(env.lake)),
             "profile": Profile(name=env.profile, settings_file=str(env.settings_file or "")),
-            "models": Models(cache=str(Layout(env.lake).cache()), api_key=_api_key(env)),
+            "models": Models(
+                cache=str(Layout(env.lake).cache()),
+                folder=str(env.models),
+                hub_cache=str(env.hub_cache),
+                api_key=_api_key(env),
+            ),
         },
     )
 

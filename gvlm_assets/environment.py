@@ -4,6 +4,8 @@ GVLM_ROOT        the project's folder; default: the nearest folder at or above t
 GVLM_LAKE        the data lake; default: data_lake in the project's folder
 GVLM_PROFILE     cpu (default) | light | standard | full
 GVLM_SETTINGS    a YAML file laid over the profile; default: gvlm.yaml in the project's folder, where there is one
+GVLM_MODELS      where `gvlm models pull` puts checkpoints; default: models in the project's folder
+HF_HUB_CACHE     the Hugging Face cache, which is looked in as well; default: hub in HF_HOME, or ~/.cache/huggingface
 DAGSTER_HOME     the Dagster instance; default: .dagster_home in the project's folder
 OPENAI_API_KEY   key for the reasoning server, where it wants one
 """
@@ -26,6 +28,8 @@ class Environment:
     lake: Path
     profile: str
     settings_file: Path | None
+    models: Path
+    hub_cache: Path
     dagster_home: Path
     has_api_key: bool
 
@@ -42,9 +46,16 @@ def read(variables: Mapping[str, str] | None = None, *, start: Path | None = Non
         lake=Path(given.get("GVLM_LAKE") or root / "data_lake").absolute(),
         profile=given.get("GVLM_PROFILE") or "cpu",
         settings_file=settings_file.absolute() if settings_file.is_file() else None,
+        models=Path(given.get("GVLM_MODELS") or root / "models").absolute(),
+        hub_cache=_hub_cache(given),
         dagster_home=Path(given.get("DAGSTER_HOME") or root / ".dagster_home").absolute(),
         has_api_key=bool(given.get(API_KEY_VARIABLE)),
     )
+
+
+def _hub_cache(given: Mapping[str, str]) -> Path:
+    home = Path(given.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    return Path(given.get("HF_HUB_CACHE") or home / "hub").expanduser().absolute()
 
 
 def project_root(start: Path) -> Path:

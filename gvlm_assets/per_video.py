@@ -53,6 +53,9 @@ class Work:
     settings: Settings
     lake_folder: LakeFolder
     models: Models
+    say: Callable[[str], None]  # into the log of the run
+    # By asset, what this run measured while building: told in the run's metadata, and no part of the result.
+    measured: dict[str, Metadata] = field(default_factory=dict)
 
     @property
     def video_id(self) -> str:
@@ -103,8 +106,14 @@ class Face:
     is_intact: Callable[[Work, Result], bool] = lambda work, result: True
 
 
-def step(name: str, faces: Mapping[str, Face], build: Build) -> dg.AssetsDefinition:
-    """One op that builds the assets of `faces` for each video partition; any of them can be asked for alone."""
+def step(
+    name: str, faces: Mapping[str, Face], build: Build, *, batch: int = 1, pool: str | None = None
+) -> dg.AssetsDefinition:
+    """One op that builds the assets of `faces` for each video partition; any of them can be asked for alone.
+
+    A backfill gives a run up to `batch` videos, so that a model is loaded once for them all; steps of one `pool` do not
+    run beside each other.
+    """
 
     @dg.multi_asset(
         name=name,
@@ -116,12 +125,14 @@ def step(name: str, faces: Mapping[str, Face], build: Build) -> dg.AssetsDefinit
         ],
         partitions_def=videos,
         can_subset=len(faces) > 1,
+        backfill_policy=dg.BackfillPolicy.multi_run(batch),
+        pool=pool,
     )
     def op(
         context: dg.AssetExecutionContext, lake_folder: LakeFolder, profile: Profile, models: Models
     ) -> Iterator[dg.MaterializeResult]:
         wanted = {asset: face for asset, face in faces.items() if dg.AssetKey(asset) in context.selected_asset_keys}
-        yield from _build_each(context, _Shop(lake_folder, profile.settings(), models), wanted, build)
+        yield from _build_each(context, _Shop(lake_folder, profile.settings(), models, context.log.info), wanted, build)
 
     return op
 
@@ -147,9 +158,11 @@ class _Shop:
     lake_folder: LakeFolder
     settings: Settings
     models: Models
+    say: Callable[[str], None]
 
     def work(self, video_id: str) -> Work:
-        return Work(self.lake_folder.catalogue().video(video_id), self.settings, self.lake_folder, self.models)
+        record = self.lake_folder.catalogue().video(video_id)
+        return Work(record, self.settings, self.lake_folder, self.models, self.say)
 
 
 def _build_each(
@@ -170,6 +183,7 @@ def _build_each(
                 result = work.upstream(asset)
                 description = face.describe(work, result)
                 metadata = _common_metadata(result, seconds.get(asset)) | description.metadata
+                metadata |= work.measured.get(asset, {})
                 findings[asset][video_id] = description.findings
                 _record(context, asset, video_id, metadata, many=len(keys) > 1)
             shop.lake_folder.catalogue().clear_quarantine(origin=video_id, stage=_stage(faces))

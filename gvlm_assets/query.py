@@ -1,7 +1,7 @@
 """Group `query`: one answer a question, with citations and the evidence they rest on."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,16 +15,18 @@ from gvlm_resources.bindings import LakeFolder, Models, Profile
 from gvlm_resources.errors import GvlmError, QuestionError
 from gvlm_resources.lake.catalogue import QuestionRecord
 from gvlm_resources.lake.fingerprint import Recipe
+from gvlm_resources.lake.store import Lake
 from gvlm_resources.settings import Settings
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 ANSWER = "answer.json"
 INDEX = "timeline_index"
+FRAMES = "frame_index"
 
 
 @dg.asset(
     partitions_def=questions,
-    deps=[dg.AssetDep(INDEX, partition_mapping=dg.AllPartitionMapping())],
+    deps=[dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in ("timeline_index", "frame_index")],
     group_name="query",
     kinds={"lancedb", "json"},
     owners=OWNERS,
@@ -88,13 +90,20 @@ def _recipe(lake_folder: LakeFolder, question: QuestionRecord, settings: Setting
         code_version=CODE_VERSION,
         schema_version=schemas.VERSION,
         source=question.question_id,
-        upstream={key: lake.get(INDEX, key).fingerprint for key in _scope(lake_folder, question)},
+        upstream=_indexes(lake, _scope(lake_folder, question)),
         settings={"reasoning": settings.reasoning.model_dump(mode="json")},
         models={
             "text": models.identities(settings)["text"],
+            "siglip": models.space(settings),
             "core": models.reasoning_core(settings.reasoning).model,
         },
     )
+
+
+def _indexes(lake: Lake, video_ids: Sequence[str]) -> Mapping[str, str]:
+    """Fingerprints of what can be searched of each video; of its frames only where they are built."""
+    found = {f"{name}/{key}": lake.find(name, key) for key in video_ids for name in (INDEX, FRAMES)}
+    return {name: result.fingerprint for name, result in found.items() if result is not None}
 
 
 def _answer(lake_folder: LakeFolder, question: QuestionRecord, settings: Settings, models: Models) -> Any:
@@ -106,11 +115,29 @@ def _answer(lake_folder: LakeFolder, question: QuestionRecord, settings: Setting
         store=lake_folder.timeline(),
         encoder=models.text_encoder(settings),
         video_ids=_scope(lake_folder, question),
+        looks=_looks(lake_folder, settings, models),
     )
     core = models.reasoning_core(settings.reasoning)
     return retrieve.answer(
         question.text, source=source, core=core, settings=settings.reasoning, video_id=question.video_id or None
     )
+
+
+def _looks(lake_folder: LakeFolder, settings: Settings, models: Models) -> Any:
+    """A search of the frames by what they look like. The text tower is loaded by the first question that needs it."""
+
+    def looks(words: str, video_ids: Sequence[str], span: Any, limit: int) -> Any:
+        from gvlm_resources.timeline import find
+
+        built = [key for key in video_ids if lake_folder.lake().find(FRAMES, key) is not None]
+        if not built:
+            return []
+        tower = models.siglip(settings)
+        frames = lake_folder.frames(tower.identity.dim)
+        space = models.space(settings)
+        return find.find(words, tower, frames, model=space, limit=limit, video_ids=built, span=span)
+
+    return looks
 
 
 def _metadata(

@@ -109,7 +109,8 @@ class Runner:
 
     def _resolve(self, select: str) -> set[dg.AssetKey]:
         try:
-            return self._resolve_selection(dg.AssetSelection.from_string(select.replace(",", " or ")))
+            selections = [dg.AssetSelection.from_string(part.strip()) for part in select.split(",")]
+            return set().union(*(self._resolve_selection(selection) for selection in selections))
         except dg.DagsterError as error:
             raise SettingsError(f"--select {select!r}: {error}", remedy="name assets, such as `ocr_text+`") from error
 

@@ -120,6 +120,54 @@ def timeline_plot(rows: pa.Table, duration_ns: int) -> dg.MetadataValue:
     return dg.MetadataValue.md(encode.markdown_image(plots.timeline_plot(rows, duration_ns), "image/png", "timeline"))
 
 
+def embedding_map(rows: pa.Table) -> dg.MetadataValue:
+    """The vectors in two dimensions, coloured by time."""
+    from gvlm_resources.preview import encode, maps
+
+    return dg.MetadataValue.md(encode.markdown_image(maps.embedding_map(rows), "image/png", "map"))
+
+
+def best_matches(frames: Path, matches: Sequence[dict[str, Any]]) -> dg.MetadataValue:
+    """For each of some words the frame that looks most like them, the surest first."""
+    from gvlm_resources.preview import encode, sheets
+
+    ordered = sorted(matches, key=lambda match: -match["probability"])[:SHEET_FRAMES]
+    images = {name: image for name, _, image in _images(frames, [match["frame_id"] for match in ordered])}
+    pictures = [
+        sheets.Picture(images[match["frame_id"]], match["pts_ns"], f"{match['words']} {match['probability']:.2f}")
+        for match in ordered
+        if match["frame_id"] in images
+    ]
+    return dg.MetadataValue.md(encode.markdown_image(sheets.matches(pictures), "image/jpeg", "best matches"))
+
+
+def entity_overlay(frames: Path, rows: pa.Table) -> dg.MetadataValue:
+    """The frame with most entities, with their boxes and masks."""
+    from gvlm_resources.preview import encode, overlays
+
+    found = only(rows, "status", {STATUS_OK}).to_pylist()
+    if not found:
+        return dg.MetadataValue.text("nothing was found")
+    fullest = Counter(row["frame_id"] for row in found).most_common(1)[0][0]
+    (_, _, image), *_ = _images(frames, [fullest])
+    shown = [overlays.Entity.of(row) for row in found if row["frame_id"] == fullest]
+    return dg.MetadataValue.md(encode.markdown_image(overlays.entities(image, shown), "image/jpeg", "entities"))
+
+
+def track_plot(rows: pa.Table, duration_ns: int) -> dg.MetadataValue:
+    """When each track is seen."""
+    from gvlm_resources.preview import encode, plots
+
+    return dg.MetadataValue.md(encode.markdown_image(plots.track_plot(rows, duration_ns), "image/png", "tracks"))
+
+
+def sound_plot(rows: pa.Table, duration_ns: int) -> dg.MetadataValue:
+    """When each label is heard."""
+    from gvlm_resources.preview import encode, plots
+
+    return dg.MetadataValue.md(encode.markdown_image(plots.sound_plot(rows, duration_ns), "image/png", "sounds"))
+
+
 def evidence_frames(lake: Lake, answer: "Answer") -> dg.MetadataValue:
     """The frames of the rows that an answer cites, numbered in the order of its citations."""
     from gvlm_resources.preview import encode, sheets

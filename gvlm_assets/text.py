@@ -34,8 +34,10 @@ def _build_transcript(work: Work, drafts: Mapping[str, Draft]) -> None:
     spans = read_table(work.upstream("speech_spans"), stored.SPEECH_SPANS)
     if spans.num_rows:
         wav = work.upstream("audio").path(stored.AUDIO)
-        recogniser = work.models.recogniser(work.settings.speech)
-        rows = transcript.transcribe(wav, spans, recogniser, work.settings.speech)
+        recogniser = work.models.recogniser(work.settings)
+        rows = transcript.transcribe(
+            wav, spans, recogniser, work.settings.speech, batch=work.settings.compute.window_batch
+        )
     drafts["speech_transcript"].table(stored.SPEECH, rows, schemas.SPEECH)
 
 
@@ -55,7 +57,7 @@ def _build_ocr(work: Work, drafts: Mapping[str, Draft]) -> None:
         video_id=work.video_id,
         end_ns=stored.probe(work).duration_ns,
         game=work.game,
-        reader=work.models.text_reader(work.settings.ocr),
+        reader=work.models.text_reader(work.settings),
         settings=work.settings.ocr,
     )
     drafts["ocr_text"].table(stored.OCR, rows, schemas.OCR_TEXT)

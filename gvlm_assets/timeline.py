@@ -8,6 +8,7 @@ from gvlm_resources import schemas
 from gvlm_resources.lake.store import read_table
 
 FRAME_MARKS = [name for name in schemas.FRAMES.names if name != "image"]
+WITHOUT_MASKS = [name for name in schemas.ENTITIES.names if name != "mask"]
 
 
 def _build_state(work: Work, drafts: Mapping[str, Draft]) -> None:
@@ -40,6 +41,8 @@ def _build_events(work: Work, drafts: Mapping[str, Draft]) -> None:
         ocr=read_table(work.upstream("ocr_text"), stored.OCR),
         speech=read_table(work.upstream("speech_transcript"), stored.SPEECH),
         frames=read_table(work.upstream("frames"), stored.FRAMES, columns=FRAME_MARKS),
+        sounds=read_table(work.upstream("sound_events"), stored.SOUNDS),
+        entities=read_table(work.upstream("entity_tracks"), stored.ENTITIES, columns=WITHOUT_MASKS),
     )
     drafts["timeline_events"].table(stored.EVENTS, rows, schemas.TIMELINE_EVENTS)
 
@@ -54,6 +57,8 @@ def _describe_events(work: Work, result: Result) -> Description:
     }
     known = checks.evidence_ids(
         read_table(work.upstream("game_state"), stored.STATE, columns=["state_id"]),
+        read_table(work.upstream("sound_events"), stored.SOUNDS, columns=["sound_id"]),
+        read_table(work.upstream("entity_tracks"), stored.ENTITIES, columns=["entity_id"]),
         read_table(work.upstream("ocr_text"), stored.OCR, columns=["ocr_id"]),
         read_table(work.upstream("speech_transcript"), stored.SPEECH, columns=["speech_id"]),
         read_table(work.upstream("frames"), stored.FRAMES, columns=["frame_id"]),

@@ -24,13 +24,17 @@ from packaging.requirements import Requirement
 
 from gvlm_resources import identities
 from gvlm_resources import settings as settings_module
-from gvlm_resources.settings import PROFILES, ReasoningSettings, Settings
+from gvlm_resources.encoders import inventory
+from gvlm_resources.encoders.checkpoints import Folders
+from gvlm_resources.encoders.inventory import Entry
+from gvlm_resources.settings import PROFILES, ComputeSettings, ReasoningSettings, Settings
 from gvlm_resources.timeline import embedding
 
 Status = Literal["ok", "note", "warning", "missing"]
 
 _GB = 1_000_000_000
 _LOW_DISK_GB = 5
+_SPARE_SHARE = 0.1  # of the memory: models that leave less have no room for a batch
 _SERVER_TIMEOUT_S = 3.0
 _MAX_ANSWER_BYTES = 1_000_000
 _MARKS: Mapping[Status, str] = {"ok": "ok  ", "note": "-   ", "warning": "WARN", "missing": "MISS"}
@@ -60,6 +64,15 @@ _MODELS = {
         (embedding.WEIGHTS, embedding.TOKENIZER, embedding.LIMITS),
     ),
 }
+
+# The extras of this package, and what each is for.
+_EXTRAS = {
+    "sim": "only for making recordings with ground truth",
+    "whisper": "for transcription.backend: openai-whisper",
+    "paddle": "for ocr.backend: paddleocr",
+    "flash": "FlashAttention 2 on CUDA devices, in float16 and bfloat16",
+}
+_TORCH_REMEDY = "install the CUDA build of PyTorch (https://pytorch.org/get-started/locally)"
 
 # Parameters in units of 1e9 of the models that the profiles name: in bf16 each parameter takes two bytes.
 _SERVED_PARAMETERS = {"Qwen/Qwen3-VL-4B-Instruct": 4.4, "Qwen/Qwen3-VL-8B-Instruct": 8.8}
@@ -112,17 +125,23 @@ class Report:
         return [row.name for row in self.missing]
 
 
-def report(settings: Settings, lake_root: Path, *, api_key: str = "", ask_server: bool | None = None) -> Report:
+def report(
+    settings: Settings, lake_root: Path, folders: Folders, *, api_key: str = "", ask_server: bool | None = None
+) -> Report:
     """Examine this machine for `settings`. The server is asked where the profile answers through it, or on demand."""
     if ask_server is None:
         ask_server = settings.reasoning.core == "openai"
+    devices = cuda_devices()
+    models = inventory.take(settings, folders)
     rows = [
         *_machine(lake_root),
-        *_gpus(),
-        *_packages(metadata.requires("gvlm") or [], _version),
+        *_gpus(devices, settings.compute),
+        *_packages(metadata.requires("gvlm") or [], _version, needed_extras(settings)),
         *_models(),
+        *_checkpoints(models),
+        *_fit(models, *_room(settings.compute, devices)),
         *_server(settings.reasoning, api_key=api_key, ask=ask_server),
-        *_profiles(),
+        *_profiles(folders),
     ]
     return Report(settings.profile, tuple(rows))
 
@@ -132,13 +151,16 @@ def _machine(lake_root: Path) -> Iterator[Row]:
     yield Row(group, "python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     cpuinfo = _read("/proc/cpuinfo")
     yield Row(group, "processor", "note", f"{_cores()}; {', '.join(isa(cpuinfo)) or 'instruction sets not known here'}")
-    limit = _read("/sys/fs/cgroup/memory.max") or _read("/sys/fs/cgroup/memory/memory.limit_in_bytes")
-    yield Row(group, "memory", "note", memory(_read("/proc/meminfo"), limit))
+    yield Row(group, "memory", "note", memory(_read("/proc/meminfo"), _memory_limit()))
     folder = next(path for path in (lake_root.absolute(), *lake_root.absolute().parents) if path.exists())
     free_gb = shutil.disk_usage(folder).free / _GB
     status: Status = "ok" if free_gb >= _LOW_DISK_GB else "warning"
     remedy = "free some space, or set GVLM_LAKE to a folder on a larger disk"
     yield Row(group, "disk", status, f"{free_gb:.0f} GB free for the lake in {lake_root}", remedy)
+
+
+def _memory_limit() -> str:
+    return _read("/sys/fs/cgroup/memory.max") or _read("/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 def _cores() -> str:
@@ -153,6 +175,15 @@ def isa(cpuinfo: str) -> list[str]:
     line = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo, re.MULTILINE)
     flags = set(line[1].split()) if line else set()
     return list(dict.fromkeys(name for flag, name in _ISA.items() if flag in flags))
+
+
+def usable_bytes(meminfo: str, limit: str) -> int | None:
+    """Memory that processes here may use, of the same texts; none where it is not known."""
+    total = re.search(r"^MemTotal:\s+(\d+) kB$", meminfo, re.MULTILINE)
+    if total is None:
+        return None
+    most = int(total[1]) * 1024
+    return min(most, int(limit)) if limit.strip().isdigit() else most
 
 
 def memory(meminfo: str, limit: str) -> str:
@@ -174,19 +205,42 @@ def _read(path: str) -> str:
         return ""
 
 
-def _gpus() -> Iterator[Row]:
-    """What CUDA's driver sees. In this version GPUs serve the language model only, in a process of its own."""
+def _number(compute: ComputeSettings) -> int:
+    return int(compute.device.partition(":")[2] or 0)
+
+
+@dataclass(frozen=True)
+class Device:
+    """A CUDA device as its driver describes it."""
+
+    name: str
+    memory_bytes: int
+    capability: str
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.memory_bytes / 2**30:.0f} GiB, compute capability {self.capability}"
+
+
+def _gpus(devices: Sequence[Device], compute: ComputeSettings) -> Iterator[Row]:
+    """What CUDA's driver shows, and whether PyTorch, which the encoders run in, is built for it."""
     group = "gpu"
-    devices = cuda_devices()
     for number, device in enumerate(devices):
-        yield Row(group, f"cuda:{number}", "note", device)
-    if not devices:
-        yield Row(group, "cuda", "note", "no device; only a model server would use one")
-    yield Row(group, "torch", "note", _torch_build())
+        yield Row(group, f"cuda:{number}", "note", str(device))
+    wants_cuda = compute.device.startswith("cuda")
+    if wants_cuda and _number(compute) >= len(devices):
+        shown = f"{len(devices)} CUDA devices" if devices else "no CUDA device"
+        detail = f"compute.device is {compute.device}, and the driver shows {shown}"
+        yield Row(group, "cuda", "missing", detail, "set it to auto")
+    elif not devices:
+        yield Row(group, "cuda", "note", "no device: the encoders run on the processor")
+    build = _torch_build()
+    unused = bool(devices) and compute.device != "cpu" and "would use no NVIDIA device" in build
+    bad: Status = "missing" if wants_cuda else "warning"
+    yield Row(group, "torch", bad if unused else "note", build, _TORCH_REMEDY if unused else "")
 
 
-def cuda_devices() -> list[str]:
-    """Name, memory and compute capability of each device that the CUDA driver shows to this process."""
+def cuda_devices() -> list[Device]:
+    """Each device that the CUDA driver shows to this process."""
     try:
         cuda = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
     except OSError:
@@ -197,7 +251,7 @@ def cuda_devices() -> list[str]:
     return [_cuda_device(cuda, number) for number in range(count.value)]
 
 
-def _cuda_device(cuda: ctypes.CDLL, number: int) -> str:
+def _cuda_device(cuda: ctypes.CDLL, number: int) -> Device:
     device, size = ctypes.c_int(), ctypes.c_size_t()
     major, minor = ctypes.c_int(), ctypes.c_int()
     name = ctypes.create_string_buffer(128)
@@ -206,8 +260,7 @@ def _cuda_device(cuda: ctypes.CDLL, number: int) -> str:
     cuda.cuDeviceTotalMem_v2(ctypes.byref(size), device)
     cuda.cuDeviceGetAttribute(ctypes.byref(major), 75, device)  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
     cuda.cuDeviceGetAttribute(ctypes.byref(minor), 76, device)
-    words = name.value.decode(errors="replace")
-    return f"{words}, {size.value / 2**30:.0f} GiB, compute capability {major.value}.{minor.value}"
+    return Device(name.value.decode(errors="replace"), size.value, f"{major.value}.{minor.value}")
 
 
 def _torch_build() -> str:
@@ -224,15 +277,33 @@ def _torch_build() -> str:
     return f"{version}, {kind}"
 
 
-def _packages(requirements: Sequence[str], version_of: Callable[[str], str | None]) -> Iterator[Row]:
-    """Each package that every profile needs, and the simulator's, which only makes recordings."""
+def needed_extras(settings: Settings) -> frozenset[str]:
+    """The extras of this package that the settings ask for by name."""
+    asked = {
+        "whisper": settings.transcription.backend == "openai-whisper",
+        "paddle": settings.ocr.backend == "paddleocr",
+        "flash": settings.compute.attention == "flash_attention_2",
+    }
+    return frozenset(name for name, is_asked in asked.items() if is_asked)
+
+
+def _packages(
+    requirements: Sequence[str], version_of: Callable[[str], str | None], needed: frozenset[str] = frozenset()
+) -> Iterator[Row]:
+    """Each package that every profile needs, and those of the extras in `_EXTRAS`, `needed` or not."""
     for requirement in map(Requirement, requirements):
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
             yield _package(requirement, version_of(requirement.name))
-        elif requirement.marker.evaluate({"extra": "sim"}):
-            row = _package(requirement, version_of(requirement.name))
-            detail = f"{row.detail}; only for making recordings with ground truth"
-            yield Row(row.group, row.name, "ok" if row.status == "ok" else "note", detail, "pip install 'gvlm[sim]'")
+            continue
+        extra = next((name for name in _EXTRAS if requirement.marker.evaluate({"extra": name})), None)
+        if extra is not None:
+            yield _of_extra(extra, _package(requirement, version_of(requirement.name)), is_needed=extra in needed)
+
+
+def _of_extra(extra: str, row: Row, *, is_needed: bool) -> Row:
+    status = row.status if is_needed or row.status == "ok" else "note"
+    detail = row.detail.replace("every profile", "the profile in force" if is_needed else "this extra")
+    return Row(row.group, row.name, status, f"{detail}; {_EXTRAS[extra]}", f"pip install 'gvlm[{extra}]'")
 
 
 def _package(requirement: Requirement, version: str | None) -> Row:
@@ -255,7 +326,7 @@ def _version(name: str) -> str | None:
 
 
 def _models() -> Iterator[Row]:
-    """The weights that every profile loads in its own processes. They come inside packages: no hub is asked."""
+    """The weights that every profile uses and that come inside packages."""
     for use, (package, endings) in _MODELS.items():
         yield _model(use, package, endings)
 
@@ -286,6 +357,62 @@ def _names(files: Sequence[metadata.PackagePath]) -> str:
     largest = sorted(files, key=lambda file: -(file.size or 0))
     more = f" and {len(files) - 3} more" if len(files) > 3 else ""
     return ", ".join(file.name for file in largest[:3]) + more
+
+
+def _checkpoints(entries: Sequence[Entry]) -> Iterator[Row]:
+    """The encoders of the profile in force: whether each is here and whole, and the command that gets it."""
+    for entry in entries:
+        name = f"{entry.need.use}: {entry.need.model}"
+        if entry.state == "present":
+            count = f"{entry.parameters / 1e6:,.1f} M parameters, " if entry.parameters else ""
+            detail = f"{count}{_bytes(entry.bytes or 0)} at revision {entry.revision[:12]} in {entry.folder}"
+            yield Row("checkpoints", name, "ok", detail)
+        else:
+            half = "half there: " if entry.state == "half" else ""
+            yield Row("checkpoints", name, "missing", f"{half}{entry.problem}", entry.remedy)
+
+
+def _room(compute: ComputeSettings, devices: Sequence[Device]) -> tuple[str, int | None]:
+    """Where the encoders would run, and how much memory that has."""
+    number = _number(compute)
+    if compute.device != "cpu" and number < len(devices):
+        return f"cuda:{number}", devices[number].memory_bytes
+    return "this machine's memory", usable_bytes(_read("/proc/meminfo"), _memory_limit())
+
+
+def _fit(entries: Sequence[Entry], where: str, room: int | None) -> Iterator[Row]:
+    """How much of the memory the weights take, each model's, and all of them: a process keeps what it has loaded."""
+    group = "memory for the models"
+    known = [(entry, entry.memory_bytes) for entry in entries if entry.memory_bytes]
+    for entry, size in known:
+        yield _fits(f"{entry.need.use} as {entry.need.dtype}", size, where, room)
+    unknown = [entry.need.use for entry in entries if not entry.memory_bytes]
+    if known:
+        largest = max(known, key=lambda pair: pair[1])[0].need.use
+        total = _fits("all at once", sum(size for _, size in known), where, room)
+        detail = f"{total.detail}; the largest is {largest}"
+        if unknown:
+            detail += f"; without {', '.join(unknown)}, whose size is known once they are here"
+        yield Row(group, total.name, total.status, detail, total.remedy)
+
+
+def _fits(name: str, size: int, where: str, room: int | None) -> Row:
+    group, need = "memory for the models", f"{_bytes(size)} of weights"
+    if room is None:
+        return Row(group, name, "note", need)
+    remedy = "set its dtype to bfloat16 or float16, name a smaller model, or set compute.device to cpu"
+    if size > room:
+        return Row(group, name, "warning", f"{need}, and {where} has {_bytes(room)}", remedy)
+    status: Status = "ok" if room - size >= _SPARE_SHARE * room else "warning"
+    detail = f"{need}, of {_bytes(room)} of {where}: {_bytes(room - size)} left for what is computed"
+    return Row(group, name, status, detail, remedy)
+
+
+def _bytes(size: int) -> str:
+    for unit, name in ((_GB, "GB"), (1_000_000, "MB")):
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size / 1000:.1f} KB"
 
 
 def _server(reasoning: ReasoningSettings, *, api_key: str, ask: bool) -> Iterator[Row]:
@@ -328,17 +455,29 @@ def served_models(base_url: str, *, api_key: str = "") -> list[str]:
     return [str(entry["id"]) for entry in entries if isinstance(entry, dict) and "id" in entry]
 
 
-def _profiles() -> Iterator[Row]:
+def _profiles(folders: Folders) -> Iterator[Row]:
     """What each profile would need, of the profiles as they are shipped."""
     for name in PROFILES:
         shipped = settings_module.load(name)
         frames = f"{shipped.frames.rate_hz:g} frames a second, up to {shipped.frames.max_height_px} px high"
-        yield Row("profiles", name, "note", f"{frames}; {_answers_by(shipped.reasoning)}")
+        entries = inventory.take(shipped, folders)
+        lacks = any(entry.state != "present" and entry.can_be_pulled for entry in entries)
+        remedy = f"gvlm models pull {name}" if lacks else ""
+        detail = f"{frames}; {_encoders_of(entries)}; {_answers_by(shipped.reasoning)}"
+        yield Row("profiles", name, "note", detail, remedy)
+
+
+def _encoders_of(entries: Sequence[Entry]) -> str:
+    here = sum(entry.state == "present" for entry in entries)
+    known = [entry.memory_bytes for entry in entries if entry.memory_bytes]
+    size = f", {_bytes(sum(known))} of weights in memory" if known else ""
+    partial = f" ({len(known)} of them counted)" if size and len(known) < len(entries) else ""
+    return f"{len(entries)} encoders, {here} of them here{size}{partial}"
 
 
 def _answers_by(reasoning: ReasoningSettings) -> str:
     if reasoning.core == "extractive":
-        return "answers without a language model; no GPU"
+        return "answers without a language model"
     billions = _SERVED_PARAMETERS.get(reasoning.model)
     size = f", about {2 * billions:.0f} GB of weights in bf16 and a cache beside them" if billions else ""
-    return f"answers by {reasoning.model} on a server{size}; all else runs on the CPU"
+    return f"answers by {reasoning.model} on a server{size}"

@@ -1,7 +1,8 @@
 """Which models the active settings use, as `name@revision`, told without loading one.
 
 The revision of a packaged model is the package's version and a hash of the digests that its own record gives for the
-weights, so that reading them is not the price of asking whether a result is fresh.
+weights, so that reading them is not the price of asking whether a result is fresh. That of a checkpoint is told by
+`encoders/checkpoints.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 
+from gvlm_resources.encoders import catalogue, checkpoints
+from gvlm_resources.encoders.catalogue import OFF, Need
+from gvlm_resources.encoders.checkpoints import Folders
 from gvlm_resources.errors import MissingModelError
 from gvlm_resources.settings import Settings
 from gvlm_resources.timeline import embedding
@@ -18,6 +22,9 @@ from gvlm_resources.timeline import embedding
 VAD = "silero-vad"
 SPEECH = "pocketsphinx"
 OCR = "rapidocr"
+WHISPER = "openai-whisper"
+PADDLE = "paddleocr"
+CHECKPOINTS = ("siglip", "videomae", "wav2vec2", "entities", "sounds", "second_reader")
 
 # The files that hold weights, by how their path ends.
 WEIGHTS = {
@@ -27,17 +34,40 @@ WEIGHTS = {
 }
 
 
-def of(settings: Settings) -> Mapping[str, str]:
-    """The identity of each kind of model: `vad`, `speech`, `ocr`, `text`.
+def of(settings: Settings, folders: Folders) -> Mapping[str, str]:
+    """The identity of each kind of model: `vad`, `text`, `speech`, `ocr`, `second_reader`, and those of the encoders,
+    `siglip`, `videomae`, `wav2vec2`, `entities`, `sounds`. One that is not used is `off`.
 
-    Raises MissingModelError, naming the package, where one is not installed.
+    A checkpoint that is not on this machine is `repo@missing`: what is built with it fails, and nothing beside it.
+    Raises MissingModelError, naming the package, where one that every profile needs is not installed.
     """
+    checkpoint = {need.use: _checkpoint(need, folders) for need in catalogue.needs(settings)}
     return {
         "vad": of_package(VAD),
-        "speech": of_package(SPEECH),
-        "ocr": of_package(OCR),
         "text": _text_encoder(settings.index.runtime),
+        "speech": checkpoint.get("speech") or of_package(SPEECH),
+        "ocr": _reader(settings.ocr.backend),
+        **{use: checkpoint.get(use, OFF) for use in CHECKPOINTS},
     }
+
+
+def _checkpoint(need: Need, folders: Folders) -> str:
+    if need.source == "openai-whisper":
+        file = checkpoints.file_identity(checkpoints.whisper_file(need.model, folders), folders)
+        return f"{_version(WHISPER)}+{file}"
+    return checkpoints.identity(need.model, need.revision, folders)
+
+
+def _reader(backend: str) -> str:
+    """Both backends run the same weights, those of the package rapidocr."""
+    return of_package(OCR) if backend == "rapidocr" else f"{_version(PADDLE)}+{of_package(OCR)}"
+
+
+def _version(package: str) -> str:
+    try:
+        return f"{package}@{metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return f"{package}@missing"
 
 
 @cache

@@ -323,3 +323,16 @@ TIMELINE_INDEX = _schema(
     ],
     nullable=frozenset({"value"}),
 )
+
+# One row of the LanceDB tables `frames_<dim>`: a frame that words can find.
+FRAME_INDEX = _schema(
+    "frames_index",
+    [
+        ("row_id", pa.string()),  # video_id/frame_id
+        ("video_id", pa.string()),
+        ("frame_id", pa.string()),
+        ("pts_ns", pa.int64()),
+        ("vector", VECTOR),  # unit length
+        ("model", pa.string()),  # repo@revision of the encoder, and its dtype
+    ],
+)

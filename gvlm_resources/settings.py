@@ -210,9 +210,15 @@ class EntitySettings(EncoderSettings):
 
 
 class RegionSettings(Section):
-    """One vector a region: the patches of `siglip` under its mask. A smaller share of every patch gives no vector."""
+    """One vector a region, of the patches of `siglip` under its mask.
 
-    min_patch_share: float = Field(default=0.25, ge=0)
+    `mean` is their mean, weighted by how much of each the mask covers. `attention` lets the network's own pooling head
+    look at those patches alone: its vectors lie in the space of frames and words. A region whose shares of patches add
+    up to less than `min_patches` gets no vector.
+    """
+
+    pooling: Literal["mean", "attention"] = "mean"
+    min_patches: float = Field(default=0.25, gt=0)
 
 
 class SoundSettings(EncoderSettings):
@@ -225,6 +231,7 @@ class SoundSettings(EncoderSettings):
 
     backend: Literal["ast", "clap", "qwen2-audio", "off"] = "ast"
     model: str = "ast-freedoom"
+    window_s: float | None = Field(default=None, gt=0, le=30)
     stride_s: float = Field(default=0.25, ge=0.05, le=30)
     threshold: float = Field(default=0.5, gt=0, lt=1)
     labels: tuple[str, ...] = ()

@@ -76,7 +76,8 @@ def asked_questions(questions: dg.DynamicPartitionsDefinition, answering: dg.Ass
 def compact(context: dg.OpExecutionContext, lake_folder: LakeFolder, profile: Profile) -> None:
     """Merge the small files that each video's transaction leaves, bring the indexes up to date, drop old versions."""
     from_rows = profile.settings().index.vector_index_from_rows
-    context.log.info(str(lake_folder.timeline().compact(vector_index_from_rows=from_rows)))
+    for table in (lake_folder.timeline(), *lake_folder.frame_tables()):
+        context.log.info(f"{table.kind.name}: {table.compact(vector_index_from_rows=from_rows)}")
 
 
 @dg.job

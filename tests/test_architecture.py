@@ -18,6 +18,15 @@ PURE = [
     "gvlm_resources/lake/layout.py",
     "gvlm_resources/lake/fingerprint.py",
     "gvlm_resources/video/sampling.py",
+    "gvlm_resources/encoders/catalogue.py",
+    "gvlm_resources/encoders/masks.py",
+    "gvlm_resources/encoders/meter.py",
+    "gvlm_resources/encoders/protocol.py",
+    "gvlm_resources/encoders/sound_replies.py",
+    "gvlm_resources/encoders/tracks.py",
+    "gvlm_resources/encoders/windows.py",
+    "gvlm_resources/text/languages.py",
+    "gvlm_resources/text/word_times.py",
     "gvlm_resources/timeline/state.py",
     "gvlm_resources/timeline/events.py",
     "gvlm_resources/timeline/rows.py",
@@ -26,7 +35,8 @@ PURE = [
     "gvlm_resources/reasoning/prompts.py",
     "gvlm_resources/evaluation/spotting.py",
 ]
-TRUTH = {"gvlm_resources.simulator", "gvlm_resources.evaluation"}
+TRUTH = {"gvlm_resources.simulator", "gvlm_resources.evaluation", "gvlm_resources.encoders.pretrain"}
+ASSET_MODULES = ["ingest", "sampling", "text", "embeddings", "entities", "sounds", "timeline", "query"]
 
 
 def sources(*folders: str) -> list[Path]:
@@ -88,9 +98,20 @@ def test_one_module_reads_the_environment(path: Path) -> None:
     assert path.name == "environment.py" or not readers
 
 
-@pytest.mark.parametrize("name", ["ingest", "sampling", "text", "timeline", "query"])
+@pytest.mark.parametrize("path", sources("gvlm_assets", "gvlm_resources", "schedules"), ids=str)
+def test_openvino_is_imported_without_its_telemetry(path: Path) -> None:
+    assert path.name == "quiet_openvino.py" or "openvino" not in roots(path)
+
+
+def test_reading_the_screen_reports_to_nobody() -> None:
+    script = "import sys, gvlm_resources.text.rapid_ocr; print(sys.modules['openvino_telemetry'])"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "None"
+
+
+@pytest.mark.parametrize("name", ASSET_MODULES)
 def test_asset_modules_never_import_each_other(name: str) -> None:
-    modules = {f"gvlm_assets.{other}" for other in ("ingest", "sampling", "text", "timeline", "query")}
+    modules = {f"gvlm_assets.{other}" for other in ASSET_MODULES}
     found = {imported for imported, _ in imports(ROOT / "gvlm_assets" / f"{name}.py")}
     assert not found & (modules - {f"gvlm_assets.{name}"})
 

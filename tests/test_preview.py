@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gvlm_resources import schemas
-from gvlm_resources.preview import encode, plots, sheets
+from gvlm_resources.preview import encode, maps, overlays, plots, sheets
 from gvlm_resources.preview.letters import shortened, text_width, wrapped
 from gvlm_resources.preview.sheets import Picture, Reading, contact_sheet, evidence_strip, ocr_overlay, spread
 from gvlm_resources.timebase import NS_PER_S, Span
@@ -226,3 +226,78 @@ def test_markdown_carries_the_whole_image_and_no_markup_of_others() -> None:
 def test_plots_touch_no_global_state_of_matplotlib() -> None:
     code = "import sys, gvlm_resources.preview.plots; print('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def vectors(*rows: tuple[float, ...] | None) -> pa.Table:
+    dicts = [
+        {"video_id": "v", "frame_id": f"f{n}", "pts_ns": n * NS_PER_S, "vector": row, "status": "ok", "reason": ""}
+        for n, row in enumerate(rows)
+    ]
+    return pa.Table.from_pylist(dicts, schema=schemas.SIGLIP)
+
+
+def test_the_map_keeps_what_varies_most_and_says_how_much_that_is() -> None:
+    rng = np.random.default_rng(0)
+    spread = rng.normal(size=(200, 6)) * np.array([9, 4, 0.5, 0.5, 0.5, 0.5])
+    points, share = maps.principal(spread)
+    assert points.shape == (200, 2)
+    assert np.abs(np.corrcoef(points[:, 0], spread[:, 0])[0, 1]) > 0.99
+    assert share == pytest.approx(97 / 98, abs=0.02)
+    again, _ = maps.principal(spread)
+    assert (again == points).all()
+
+
+def test_a_map_of_vectors_is_a_small_picture_with_a_point_for_each() -> None:
+    data = maps.embedding_map(vectors((1, 0, 0), (0, 1, 0), (0, 0, 1), None, (0.6, 0.8, 0)))
+    assert len(data) <= encode.MAX_BYTES
+    purple = near(pixels(data), (68, 1, 84), within=40)
+    assert purple.any(), "the first frame has the colour of the beginning"
+
+
+def test_a_map_of_too_few_vectors_says_so() -> None:
+    data = maps.embedding_map(vectors((1, 0), None))
+    assert (pixels(data) < 120).any()
+
+
+def sounds(*rows: tuple[str, float, float, str]) -> pa.Table:
+    dicts = [
+        {"label": label, "start_ns": int(a * NS_PER_S), "end_ns": int(b * NS_PER_S), "status": status}
+        for label, a, b, status in rows
+    ]
+    return filled(schemas.SOUNDS, dicts)
+
+
+def test_sounds_have_a_lane_a_label_and_what_failed_has_none() -> None:
+    plotted = pixels(plots.sound_plot(sounds(("shot", 0, 1, "ok"), ("door", 5, 6, "ok")), 10 * NS_PER_S))
+    with_failed = pixels(
+        plots.sound_plot(sounds(("shot", 0, 1, "ok"), ("door", 5, 6, "ok"), ("x", 7, 8, "failed")), 10 * NS_PER_S)
+    )
+    assert plotted.shape == with_failed.shape
+    assert (plotted == with_failed).all()
+
+
+def test_a_gap_in_a_track_is_a_gap_in_its_lane() -> None:
+    def rows(*moments: int) -> pa.Table:
+        dicts = [{"track_id": "t1", "concept": "imp", "pts_ns": at * NS_PER_S, "status": "ok"} for at in moments]
+        others = [{"track_id": "t2", "concept": "imp", "pts_ns": at * NS_PER_S, "status": "ok"} for at in range(10)]
+        return filled(schemas.ENTITIES, dicts + others)
+
+    colour = (209, 73, 91)  # of the second lane
+    whole = near(pixels(plots.track_plot(rows(*range(9)), 10 * NS_PER_S)), colour).sum()
+    gap = near(pixels(plots.track_plot(rows(0, 1, 2, 6, 7, 8), 10 * NS_PER_S)), colour).sum()
+    assert 0.55 * whole < gap < 0.8 * whole
+
+
+def test_an_overlay_tints_the_mask_and_keeps_a_tracks_colour() -> None:
+    mask = np.zeros((90, 160), bool)
+    mask[20:60, 40:100] = True
+    thing = overlays.Entity("imp t1 0.90", "t1", (40, 20, 100, 60), mask)
+    buffer = io.BytesIO()
+    Image.fromarray(plain((20, 20, 20))).save(buffer, "JPEG", quality=95)
+    shown = pixels(overlays.entities(buffer.getvalue(), [thing]))
+    height, width = shown.shape[:2]
+    inside, outside = shown[int(0.4 * height), int(0.5 * width)], shown[int(0.95 * height), int(0.9 * width)]
+    assert np.abs(outside - 20).max() < 12
+    expected = np.array([20, 20, 20]) * (1 - overlays.OPACITY) + np.array(thing.colour) * overlays.OPACITY
+    assert np.abs(inside - expected).max() < 25
+    assert overlays.Entity("other name", "t1", (0, 0, 1, 1), mask).colour == thing.colour

@@ -7,7 +7,13 @@ from gvlm_resources.game import Game, HudRegion, MessageRule, VariableRule
 from gvlm_resources.recipes import STAGES, downstream, expected
 from gvlm_resources.settings import Settings
 
-MODELS = {"vad": "v@1", "speech": "s@1", "ocr": "o@1", "text": "t@1"}
+MODELS = {
+    name: f"{name}@1"
+    for name in (
+        *("vad", "speech", "ocr", "second_reader", "text"),
+        *("siglip", "videomae", "wav2vec2", "entities", "sounds"),
+    )
+}
 REGION = HudRegion(name="health", box=(0.1, 0.8, 0.3, 0.9), kind="number")
 GAME = Game(
     name="shooter",
@@ -40,6 +46,14 @@ BASE = Settings(profile="cpu")
         ("audio", {"sample_rate_hz": 8000}, {"audio"}),
         ("speech", {"vad_threshold": 0.6}, {"speech_spans", "speech_transcript"}),
         ("ocr", {"detect_every": 4}, {"ocr_text"}),
+        ("transcription", {"language": "ja"}, {"speech_transcript"}),
+        ("siglip", {"dtype": "bfloat16"}, {"siglip_embeddings", "region_embeddings"}),
+        ("videomae", {"dtype": "bfloat16"}, {"videomae_embeddings"}),
+        ("wav2vec2", {"window_s": 4.0}, {"wav2vec2_embeddings"}),
+        ("entities", {"min_score": 0.7}, {"entity_tracks"}),
+        ("regions", {"pooling": "attention"}, {"region_embeddings"}),
+        ("sounds", {"threshold": 0.7}, {"sound_events"}),
+        ("compute", {"frame_batch": 1, "device": "cpu"}, set()),
         ("index", {"runtime": "sentence-transformers"}, {"timeline_index"}),
         ("reasoning", {"top_k": 3}, set()),
     ],

@@ -58,7 +58,7 @@ def test_an_empty_file_overrides_nothing(tmp_path: Path) -> None:
         ("frames: {rate_hz: .nan}", "frames.rate_hz"),
         ("frames: 5", "frames"),
         ("frames:", "frames"),
-        ("speech: {backend: telepathy}", "speech.backend"),
+        ("transcription: {backend: telepathy}", "transcription.backend"),
         ("reasoning: {core: gpt}", "reasoning.core"),
         ("download: {allow_private_hosts: nas}", "download.allow_private_hosts"),
     ],
@@ -95,7 +95,7 @@ def test_settings_do_not_change_once_loaded() -> None:
 
 def test_every_section_is_part_of_some_fingerprint_unless_it_changes_no_result() -> None:
     used = {section for stage in recipes.STAGES.values() for section in stage.settings}
-    assert set(SECTIONS) - used == {"download", "reasoning"}  # the answers' own recipe holds `reasoning`
+    assert set(SECTIONS) - used == {"download", "compute", "reasoning"}  # the answers' own recipe holds `reasoning`
 
 
 def documented() -> dict[str, tuple[str, dict[str, list[str]]]]:
@@ -149,5 +149,5 @@ def test_the_example_of_the_page_is_valid(tmp_path: Path) -> None:
     example = re.search(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL)[1]
     assert overridden(tmp_path, example).reasoning.core == "openai"
     assert (
-        tuple(re.findall(r"^\| `(\w+)` \| (?:any|a model)", DOCS.read_text(), re.MULTILINE)) == settings_module.PROFILES
+        tuple(re.findall(r"^\| `(\w+)` \| (?:any|a GPU)", DOCS.read_text(), re.MULTILINE)) == settings_module.PROFILES
     )

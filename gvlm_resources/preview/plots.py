@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -86,18 +86,51 @@ def timeline_plot(timeline_events: pa.Table, duration_ns: int, *, max_bytes: int
     for event in timeline_events.select(["kind", "start_ns", "end_ns"]).to_pylist():
         spans.setdefault(event["kind"], []).append((event["start_ns"], event["end_ns"]))
     kinds = sorted(spans, key=lambda kind: (-len(spans[kind]), kind))
-    shown = kinds[:_MAX_ROWS]
-    labels = [f"{kind}  {len(spans[kind])}" for kind in shown]
-    height_in = 0.22 * max(2, len(shown))
-    figure, (axes,) = _figure(1, height_in, duration_ns, labels=labels, hidden=len(kinds) - len(shown))
-    if not shown:
-        return _nothing(figure, axes, "no events", max_bytes)
+    lanes = {f"{kind}  {len(spans[kind])}": spans[kind] for kind in kinds}
+    return _lanes(lanes, duration_ns, "no events", max_bytes)
+
+
+def sound_plot(sounds: pa.Table, duration_ns: int, *, max_bytes: int = MAX_BYTES) -> bytes:
+    """Each label of a SOUNDS table in a lane of its own with its count, most frequent first."""
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for row in sounds.select(["label", "start_ns", "end_ns", "status"]).to_pylist():
+        if row["status"] == STATUS_OK and row["label"]:
+            spans.setdefault(row["label"], []).append((row["start_ns"], row["end_ns"]))
+    labels = sorted(spans, key=lambda label: (-len(spans[label]), label))
+    lanes = {f"{label}  {len(spans[label])}": spans[label] for label in labels}
+    return _lanes(lanes, duration_ns, "nothing was heard", max_bytes)
+
+
+def track_plot(entities: pa.Table, duration_ns: int, *, max_bytes: int = MAX_BYTES) -> bytes:
+    """Each track of an ENTITIES table in a lane of its own, those seen most often first: a bar where it was seen.
+
+    A sight lasts until the next frame that any track was seen on; a gap in a lane is an occlusion.
+    """
+    columns = ["track_id", "concept", "pts_ns", "status"]
+    rows = [row for row in entities.select(columns).to_pylist() if row["status"] == STATUS_OK]
+    moments = sorted({row["pts_ns"] for row in rows})
+    following = dict(zip(moments, [*moments[1:], duration_ns], strict=True))
+    names = {row["track_id"]: f"{row['concept']} {row['track_id']}" for row in rows}
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for row in rows:
+        spans.setdefault(names[row["track_id"]], []).append((row["pts_ns"], following[row["pts_ns"]]))
+    ordered = sorted(spans, key=lambda name: -len(spans[name]))
+    return _lanes({name: spans[name] for name in ordered}, duration_ns, "nothing was tracked", max_bytes)
+
+
+def _lanes(spans: Mapping[str, Sequence[tuple[int, int]]], duration_ns: int, empty: str, max_bytes: int) -> bytes:
+    """Spans in ns, each label's in a lane of its own, in the order given; as many lanes as there is room for."""
+    labels = list(spans)[:_MAX_ROWS]
+    height_in = 0.22 * max(2, len(labels))
+    figure, (axes,) = _figure(1, height_in, duration_ns, labels=labels, hidden=len(spans) - len(labels))
+    if not labels:
+        return _nothing(figure, axes, empty, max_bytes)
     thinnest_s = s_from_ns(duration_ns) / 300  # two pixels: a moment must be seen, too
-    for lane, kind in enumerate(shown):
-        bars = [(s_from_ns(start), max(thinnest_s, s_from_ns(end - start))) for start, end in spans[kind]]
+    for lane, label in enumerate(labels):
+        bars = [(s_from_ns(start), max(thinnest_s, s_from_ns(end - start))) for start, end in spans[label]]
         axes.broken_barh(bars, (lane - 0.36, 0.72), color=_LANES[lane % len(_LANES)], linewidth=0)
-    axes.set_yticks(range(len(shown)), labels, fontsize=8)
-    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_yticks(range(len(labels)), labels, fontsize=8)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
     return png(_drawn(figure), max_bytes=max_bytes)
 
 

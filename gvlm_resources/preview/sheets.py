@@ -77,6 +77,17 @@ def evidence_strip(
     return jpeg(draw if shown else lambda width: _notice("no frames are cited", width), width_px, max_bytes=max_bytes)
 
 
+def matches(pictures: Sequence[Picture], *, at_most: int = 8, width_px: int = 640, max_bytes: int = 12_000) -> bytes:
+    """JPEG: frames that were found, four in a row, the first `at_most`, each with its time and its note below."""
+    shown = pictures[:at_most]
+
+    def draw(width: int) -> Image.Image:
+        tiles = [_tile(p, format_clock(p.pts_ns), _tile_px(width, 4), lines=2) for p in shown]
+        return _grid(tiles, 4)
+
+    return jpeg(draw if shown else lambda width: _notice("nothing was found", width), width_px, max_bytes=max_bytes)
+
+
 def ocr_overlay(
     image: bytes | NDArray[np.uint8], readings: Sequence[Reading], *, width_px: int = 640, max_bytes: int = 12_000
 ) -> bytes:
@@ -85,20 +96,20 @@ def ocr_overlay(
     full_width = _full_width(image)
 
     def draw(width: int) -> Image.Image:
-        shown = _resized(_opened(image, width), width)
+        shown = resized(opened(image, width), width)
         canvas = ImageDraw.Draw(shown)
         taken: list[tuple[float, float, float, float]] = []
         for reading in in_order:
             colour = _SURE if reading.confidence >= 0.8 else _UNSURE
             box = tuple(edge * width / full_width for edge in reading.box)
             canvas.rectangle(box, outline=colour, width=2)
-            _label(canvas, shown.size, box, reading.text, colour, taken)
+            draw_label(canvas, shown.size, box, reading.text, colour, taken)
         return shown
 
     return jpeg(draw, width_px, max_bytes=max_bytes)
 
 
-def _label(
+def draw_label(
     draw: ImageDraw.ImageDraw,
     size: tuple[int, int],
     box: tuple[float, ...],
@@ -129,7 +140,7 @@ def _full_width(image: bytes | NDArray[np.uint8]) -> int:
     return Image.open(io.BytesIO(image)).width if isinstance(image, bytes) else image.shape[1]
 
 
-def _opened(image: bytes | NDArray[np.uint8], width_px: int) -> Image.Image:
+def opened(image: bytes | NDArray[np.uint8], width_px: int) -> Image.Image:
     if not isinstance(image, bytes):
         return Image.fromarray(image, "RGB")
     opened = Image.open(io.BytesIO(image))
@@ -137,7 +148,7 @@ def _opened(image: bytes | NDArray[np.uint8], width_px: int) -> Image.Image:
     return opened.convert("RGB")
 
 
-def _resized(image: Image.Image, width_px: int) -> Image.Image:
+def resized(image: Image.Image, width_px: int) -> Image.Image:
     height_px = max(1, round(image.height * width_px / image.width))
     return image.resize((width_px, height_px), Image.Resampling.LANCZOS)
 
@@ -148,7 +159,7 @@ def _tile_px(width_px: int, columns: int) -> int:
 
 def _tile(picture: Picture, title: str, tile_px: int, *, lines: int = 0) -> Image.Image:
     """The frame, whole, and below it the title. The note follows the title, or has `lines` lines of its own."""
-    frame = _resized(_opened(picture.image, tile_px), tile_px)
+    frame = resized(opened(picture.image, tile_px), tile_px)
     notes = wrapped(picture.note, 12, tile_px - 4, lines=lines) if lines else []
     title = title if lines or not picture.note else f"{title}  {picture.note}"
     tile = Image.new("RGB", (tile_px, frame.height + 17 + 15 * len(notes)), _BACKGROUND)

@@ -15,12 +15,11 @@ from gvlm_resources.reasoning.citing import Cites
 from gvlm_resources.reasoning.phrases import Voice, listed
 from gvlm_resources.reasoning.protocol import Answer, Evidence, EvidenceSource, Row, Scope, Usage
 from gvlm_resources.reasoning.question import Ask, Question
-from gvlm_resources.reasoning.retrieve import describe_spans, row_words
+from gvlm_resources.reasoning.retrieve import describe_spans, is_about, row_words
 
 VERSION = "1"
 TOLD_VIDEOS = 8
 SHOWN_HITS = 5
-NEAR = 0.42  # cosine of all-MiniLM-L6-v2: paraphrases lay above 0.43, unrelated texts up to 0.40
 _COUNTED = frozenset((Ask.COUNT, Ask.LIST, Ask.YES_NO, Ask.WHEN, Ask.TOTAL, Ask.EXTREME, Ask.WHY, Ask.HOW_LONG))
 
 
@@ -171,7 +170,7 @@ def _rest(question: Question, parts: list[Evidence], speaking: list[Evidence]) -
 def _hits(question: Question, evidence: Evidence, cites: Cites) -> Passage:
     """The rows that speak of the question's words or lie near them in meaning; the nearest one named if none does."""
     words = question.words
-    close = [row for row in evidence.rows if _is_about(row, words)]
+    close = [row for row in evidence.rows if is_about(row, words)]
     where = (
         f" {describe_spans(evidence.scopes[0])}"
         if len(evidence.scopes) == 1 and not evidence.scopes[0].everywhere
@@ -205,12 +204,6 @@ def _beside(question: Question, evidence: Evidence, cites: Cites, voice: Voice) 
     beside = [_hit(row, cites) for row in naming if row.row_id not in told][:SHOWN_HITS]
     also = f" Besides, the timeline has {listed(beside)}." if beside else ""
     return Passage(passage.text + also, supported=passage.supported)
-
-
-def _is_about(row: Row, words: tuple[str, ...]) -> bool:
-    if words and vocabulary.names_any(words, row_words(row)):
-        return True
-    return row.similarity is not None and row.similarity >= NEAR
 
 
 def _hit(row: Row, cites: Cites) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from gvlm_resources import game as games
 from gvlm_resources.errors import QuestionError, SettingsError
 from gvlm_resources.lake.catalogue import Catalogue, VideoRecord
 from gvlm_resources.lake.store import Lake, read_table
-from gvlm_resources.reasoning.protocol import RAISED, Row, StateReading, Video
+from gvlm_resources.reasoning.protocol import FRAME, RAISED, Row, StateReading, Video
 from gvlm_resources.schemas import STATUS_OK
 from gvlm_resources.timebase import Span
 from gvlm_resources.timeline import retrieval
@@ -22,10 +22,17 @@ from gvlm_resources.timeline.rows import SPEECH, TEXT, TimelineRow
 
 if TYPE_CHECKING:
     from gvlm_resources.timeline.embedding import TextEncoder
+    from gvlm_resources.timeline.find import Match
 
 ALWAYS_READ = (SPEECH, TEXT, "message", "scene_change", "black_screen")  # found in any game, with or without rules
 STATE_COLUMNS = ["state_id", "variable", "value", "start_ns", "end_ns", "confidence", "status"]
+SEEN = 0.5  # the words are more likely true of the frame than not, by the network's own probability
+FRAME_NS = 100_000_000  # span of a row that is a frame
 KEPT_VIDEOS = 64  # whose game state stays in memory: some hundred kilobytes an hour of play
+
+
+# Words, the videos to look in, the span and how many: the moments that look like them, surest first.
+Looks = Callable[[str, Sequence[str], Span | None, int], "Sequence[Match]"]
 
 
 class LibrarySource:
@@ -39,7 +46,9 @@ class LibrarySource:
         store: SearchableTimeline,
         encoder: TextEncoder,
         video_ids: Sequence[str],
+        looks: Looks,
     ) -> None:
+        self._looks = looks
         self._lake, self._catalogue, self._store, self._encoder = lake, catalogue, store, encoder
         self._ids = dict.fromkeys(sorted(video_ids))
         self._states = lru_cache(maxsize=KEPT_VIDEOS)(self._read_states)
@@ -62,6 +71,10 @@ class LibrarySource:
             if len(kept) >= k or len(hits) < asked:
                 return tuple(_row(hit) for hit in kept[:k])
             asked *= 4  # the table also holds videos that are not asked about
+
+    def looks_like(self, text: str, *, video_id: str | None, span: Span | None, k: int) -> tuple[Row, ...]:
+        wanted = [self._checked(video_id)] if video_id is not None else list(self._ids)
+        return tuple(_seen(match, text) for match in self._looks(text, wanted, span, k) if match.probability >= SEEN)
 
     def rows(self, *, video_id: str | None, kinds: tuple[str, ...], span: Span | None) -> tuple[Row, ...]:
         scope = self._scope(video_id, kinds, span)
@@ -111,6 +124,21 @@ class LibrarySource:
             )
             for row in rows
         )
+
+
+def _seen(match: Match, text: str) -> Row:
+    return Row(
+        row_id=f"{match.video_id}/{match.frame_id}",
+        video_id=match.video_id,
+        source=FRAME,
+        kind=FRAME,
+        start_ns=match.pts_ns,
+        end_ns=match.pts_ns + FRAME_NS,
+        text=f"A frame that looks like “{text}” (probability {match.probability:.2f}).",
+        confidence=match.probability,
+        frame_id=match.frame_id,
+        evidence=(match.frame_id,),
+    )
 
 
 def _recorded(game: str) -> tuple[str, ...]:

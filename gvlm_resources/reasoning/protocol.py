@@ -22,6 +22,7 @@ from gvlm_resources.reasoning.question import Question
 from gvlm_resources.timebase import Span, format_clock
 
 RAISED = {"heal": "health", "armor": "armor"}  # kind of event -> the variable that a pickup raises
+FRAME = "frame"  # the source of a row that is a frame found by what it looks like
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -48,7 +49,8 @@ class Video:
 class Row:
     """One row of the timeline: the columns of `schemas.TIMELINE_INDEX` without the vector.
 
-    `source` is `event | speech | text | scene`. `similarity` is the cosine with the query where vectors were compared.
+    `source` is `event | speech | text | scene`, or `frame` for one found by what it looks like. `similarity` is the
+    cosine with the query where vectors were compared.
     """
 
     __pydantic_config__ = _STRICT
@@ -129,6 +131,12 @@ class EvidenceSource(Protocol):
     def rows(self, *, video_id: str | None, kinds: tuple[str, ...], span: Span | None) -> tuple[Row, ...]:
         """Every row of these kinds (none: of all) that overlaps `span`, by video and start. Exact, never top-k."""
 
+    def looks_like(self, text: str, *, video_id: str | None, span: Span | None, k: int) -> tuple[Row, ...]:
+        """At most `k` frames that look like `text`, surest first, as rows of source `frame`; none where no frame does.
+
+        Their confidence is the network's probability that the words are true of the frame.
+        """
+
     def states(self, *, video_id: str, variables: tuple[str, ...], span: Span | None) -> tuple[StateReading, ...]:
         """Every `ok` reading of these variables (none: of all) that overlaps `span`, by start."""
 
@@ -142,7 +150,7 @@ class Lookup:
 
     __pydantic_config__ = _STRICT
 
-    method: Literal["search", "rows", "states"]
+    method: Literal["search", "rows", "states", "looks_like"]
     video_id: str | None
     text: str
     kinds: tuple[str, ...]
@@ -156,6 +164,8 @@ class Lookup:
         if self.start_ns is not None and self.end_ns is not None:
             when = f", {Span(self.start_ns, self.end_ns).label()}"
         kinds = f" of kind {', '.join(self.kinds)}" if self.kinds else ""
+        if self.method == "looks_like":
+            return f"the {self.found} frames that look like “{self.text}” in {where}{when}"
         if self.method == "search":
             found = f"the {self.found} rows nearest to" if self.found else "no row was found for"
             return f"{found} “{self.text}” in {where}{when}"

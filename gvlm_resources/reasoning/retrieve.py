@@ -5,11 +5,13 @@
 - Questions about a moment take every row in its window.
 - "Why" takes the event asked about and what led up to it.
 - Values of the HUD come from the game state.
-- Everything else is searched by meaning and by words.
+- Everything else is searched by meaning and by words; and where a question asks what was to be seen, or the timeline
+  does not speak of it, the frames are searched for what looks like it.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from gvlm_resources.errors import QuestionError
 from gvlm_resources.reasoning import vocabulary
 from gvlm_resources.reasoning.protocol import (
+    FRAME,
     RAISED,
     Answer,
     Evidence,
@@ -32,11 +35,18 @@ from gvlm_resources.reasoning.question import Anchor, AnchorRelation, Ask, Event
 from gvlm_resources.reasoning.times import Relation
 from gvlm_resources.settings import ReasoningSettings
 from gvlm_resources.timebase import NS_PER_S, Span, format_clock
+from gvlm_resources.timeline.retrieval import STOP_WORDS
 
+NEAR = 0.42  # cosine of all-MiniLM-L6-v2: paraphrases lay above 0.43, unrelated texts up to 0.40
 LEAD_UP_NS = 60 * NS_PER_S  # how far before a death its causes are looked for
 BESIDE_NS = 3 * NS_PER_S  # a message this close to an event speaks of it
 _BY_EVENT = frozenset((Ask.COUNT, Ask.TOTAL, Ask.WHEN, Ask.LIST, Ask.EXTREME, Ask.YES_NO, Ask.WHY, Ask.HOW_LONG))
 _RANGES = frozenset((Ask.COUNT, Ask.TOTAL, Ask.WHEN, Ask.LIST, Ask.EXTREME, Ask.YES_NO, Ask.HOW_LONG))
+_SEEING = re.compile(
+    r"\b(?:see|sees|saw|seen|look(?:s|ed|ing)?|show(?:s|n|ed)?|visible|pictures?|frames?|screenshots?|images?|appear(?:s|ed)?)\b"
+    r"|\bwhere\s+(?:is|was|are|were)\b",
+    re.I,
+)
 _ALSO = {"message": (), "heal": ("heal", "pickup"), "armor": ("armor", "pickup")}  # what to look through; (): all
 
 
@@ -62,6 +72,11 @@ class _Tracer:
     ) -> tuple[Row, ...]:
         found = self.source.search(text, video_id=video_id, span=span, kinds=kinds, k=k)
         self._note("search", video_id, text, kinds, span, len(found))
+        return found
+
+    def looks_like(self, text: str, video_id: str | None, span: Span | None, k: int) -> tuple[Row, ...]:
+        found = self.source.looks_like(text, video_id=video_id, span=span, k=k)
+        self._note("looks_like", video_id, text, (), span, len(found))
         return found
 
     def _note(
@@ -140,7 +155,22 @@ def gather(
         named = _naming_evidence(question, draft, tracer, video_id)
         if named.rows:
             return _finish(named, tracer, video_id)
-    return _finish(_searched(question.search_text, draft, tracer, video_id, settings.top_k), tracer, video_id)
+    draft = _searched(question.search_text, draft, tracer, video_id, settings.top_k)
+    if asks_to_see(question.text) or not any(is_about(row, question.words) for row in draft.rows):
+        draft = _looked(question, draft, tracer, video_id, settings.top_k)
+    return _finish(draft, tracer, video_id)
+
+
+def asks_to_see(text: str) -> bool:
+    """Whether a question is about what was to be seen."""
+    return _SEEING.search(text) is not None
+
+
+def is_about(row: Row, words: tuple[str, ...]) -> bool:
+    """Whether a row speaks of the words: it names one, is near in meaning, or is a frame that looks like them."""
+    if row.source == FRAME or (words and vocabulary.names_any(words, row_words(row))):
+        return True
+    return row.similarity is not None and row.similarity >= NEAR
 
 
 def _finish(draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:
@@ -416,6 +446,25 @@ def _searched(text: str, draft: Evidence, tracer: _Tracer, video_id: str | None,
     scopes = {scope.video.video_id: scope for scope in draft.scopes}
     rows = [row for row in hits.values() if row.video_id in scopes and scopes[row.video_id].covers(row)]
     return replace(draft, rows=tuple(rows[:k]), is_search=True)
+
+
+def sight_words(text: str) -> str:
+    """What a question wants to see, as it is written there: “zombie” of “where do I see a zombie”."""
+    kept = [word for word in re.findall(r"[\w'-]+", text) if not _says_nothing(word.lower())]
+    return " ".join(kept) or text
+
+
+def _says_nothing(word: str) -> bool:
+    return word in vocabulary.SILENT or word in STOP_WORDS or _SEEING.fullmatch(word) is not None
+
+
+def _looked(question: Question, draft: Evidence, tracer: _Tracer, video_id: str | None, k: int) -> Evidence:
+    """The draft and, after its rows, the frames that look like what is asked for, surest first."""
+    words = sight_words(question.search_text)
+    scopes = {scope.video.video_id: scope for scope in draft.scopes}
+    seen = tracer.looks_like(words, video_id, _hull(draft), k)
+    rows = tuple(row for row in seen if row.video_id in scopes and scopes[row.video_id].covers(row))
+    return replace(draft, rows=(*draft.rows, *rows), is_search=True)
 
 
 def _states_evidence(question: Question, draft: Evidence, tracer: _Tracer) -> Evidence:

@@ -62,6 +62,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         r"|(?:switch|chang|swap)(?:e|es|ed|ing|ped|ping)?\s+to\b|weapon\s+(?:switch|chang|swap)(?:e|es|s|ed|ing)?"
         r"|equip(?:s|ped|ping)?",
     ),
+    ("sound", r"sounds?(?!\s+like)|noises?|audio\s+events?"),
     (
         "shot",
         r"shots?|sho(?:o)?t(?:s|ing)?|fir(?:ed|es|ing)|gunshots?"

@@ -61,13 +61,14 @@ class Reading:
 
     `confidence` is the mean of the characters' probabilities and `weakest` the smallest of them, as the network gave
     them over its whole alphabet. `given` is the smallest when one of the characters asked for is known to stand there,
-    and equal to `weakest` where any may. All are 0 where nothing was read.
+    and equal to `weakest` where any may. All are 0 where nothing was read. `looks` says how many readers looked.
     """
 
     text: str
     confidence: float
     weakest: float
     given: float
+    looks: int = 1
 
     def __post_init__(self) -> None:
         if not (0 <= self.weakest <= self.confidence + 1e-6 <= 1 + 2e-6 and 0 <= self.given <= 1):

@@ -2,7 +2,8 @@
 
 The package's own pipeline reads one image a call, pads every crop to the widest of its batch and gives no way to say
 which characters may stand in a crop. So its networks are run here directly, with its own post-processing of
-detections and its own constants. Nothing is downloaded: the models lie in the package.
+detections and its own constants. Nothing is downloaded: the models lie in the package. A language that the package's
+recogniser cannot write is read by a further one, whose file the user puts into a folder (`text/languages.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import importlib.metadata
 import importlib.util
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +20,12 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 import onnxruntime
-import openvino
 import yaml
 from numpy.typing import NDArray
 
 from gvlm_resources.errors import MissingModelError
+from gvlm_resources.quiet_openvino import openvino
+from gvlm_resources.text import languages as written
 from gvlm_resources.text.protocol import Box, Image, Reading
 
 PACKAGE = "rapidocr"
@@ -39,31 +42,65 @@ SIDE_STEP_PX = 32  # the detector halves its input five times
 BLANK = 0  # CTC's class of no character
 
 
+@dataclass(frozen=True, slots=True)
+class LineReader:
+    """A recogniser and the characters that its classes stand for, the blank first."""
+
+    name: str
+    network: Network
+    characters: tuple[str, ...]
+
+    def read(self, crops: Sequence[Image], alphabet: str | None = None) -> list[Reading]:
+        """One reading a crop; under an `alphabet` only its characters compete. ValueError for one it cannot write."""
+        allowed = None if alphabet is None else classes_of(self.characters, alphabet)
+        readings: dict[int, Reading] = {}
+        for width, indices in batches([line_width(crop) for crop in crops]):
+            lines = np.stack([line_input(crops[index], width) for index in indices])
+            for index, probabilities in zip(indices, self.network(lines), strict=True):
+                readings[index] = decode(probabilities, self.characters, allowed)
+        return [readings[index] for index in range(len(crops))]
+
+
 class RapidReader:
-    """PP-OCRv6 small: 18,708 characters, 52 languages. Raises MissingModelError where the package lacks its models."""
+    """PP-OCRv6 small: 18,708 characters, and further recognisers for languages that these do not write."""
 
     name: str
 
-    def __init__(self, *, runtime: Runtime = "openvino", threads: int = 1) -> None:
-        package = _package()
+    def __init__(
+        self,
+        *,
+        languages: Sequence[str] = ("en",),
+        folder: Path | None = None,
+        runtime: Runtime = "openvino",
+        threads: int = 1,
+    ) -> None:
+        """`folder` holds the further recognisers, as files of the names that RapidOCR gives them.
+
+        Raises MissingModelError where the package lacks its models or a language its recogniser, SettingsError for a
+        language that is not known.
+        """
+        written.check(languages)
+        package = package_folder()
         config = yaml.safe_load((package / "config.yaml").read_text())
         detector, recogniser = config["Det"], config["Rec"]
         models = package / "models"
         self._detector, identity = load_network(model_file(models, detector), runtime, threads)
-        self._recogniser, _ = load_network(model_file(models, recogniser), runtime, threads)
-        self._characters = _characters(model_file(models, recogniser))
+        files = [model_file(models, recogniser)]
+        files += [_further_file(name, folder) for name in written.further_models(languages)]
+        self._lines = [_line_reader(file, runtime, threads) for file in files]
+        _check_languages(languages, self._lines)
         self._boxes = _box_finder(detector)
         version = importlib.metadata.version(PACKAGE)
-        self.name = f"{PACKAGE}@{version}/{recogniser['ocr_version']}-{recogniser['model_type']}+{identity}"
+        further = "".join(f"+{line.name}" for line in self._lines[1:])
+        self.name = f"{PACKAGE}@{version}/{recogniser['ocr_version']}-{recogniser['model_type']}{further}+{identity}"
 
     def recognise(self, crops: Sequence[Image], *, alphabet: str | None = None) -> list[Reading]:
-        allowed = None if alphabet is None else _classes(self._characters, alphabet)
-        readings: list[Reading | None] = [None] * len(crops)
-        for width, indices in batches([line_width(crop) for crop in crops]):
-            lines = np.stack([line_input(crops[index], width) for index in indices])
-            for index, probabilities in zip(indices, self._recogniser(lines), strict=True):
-                readings[index] = decode(probabilities, self._characters, allowed)
-        return [reading for reading in readings if reading is not None]
+        """Under an `alphabet` by the package's recogniser alone; otherwise what the surest of all reads."""
+        readings = self._lines[0].read(crops, alphabet)
+        for line in self._lines[1:] if alphabet is None else ():
+            pairs = zip(readings, line.read(crops), strict=True)
+            readings = [max(pair, key=lambda reading: reading.confidence) for pair in pairs]
+        return readings
 
     def detect(self, image: Image, *, scale: float = 1.0) -> list[Box]:
         height, width = image.shape[:2]
@@ -151,11 +188,46 @@ def decode(
     return Reading(text, float(chosen.mean()), float(chosen.min()), float(given.min()))
 
 
-def _package() -> Path:
+def package_folder() -> Path:
     found = importlib.util.find_spec(PACKAGE)
     if found is None or found.origin is None:
         raise MissingModelError(f"the package {PACKAGE} is not installed", remedy="pip install 'rapidocr>=3.10,<4'")
     return Path(found.origin).parent
+
+
+def _line_reader(file: Path, runtime: Runtime, threads: int) -> LineReader:
+    return LineReader(file.stem, load_network(file, runtime, threads)[0], characters_of(file))
+
+
+def _further_file(name: str, folder: Path | None) -> Path:
+    """The file of a recogniser that does not ship with the package, or an error that says where to get it from."""
+    path = (folder or Path("models/rapidocr")) / f"{name}.onnx"
+    if folder is None or not path.is_file():
+        source = _sources().get(name, f"RapidOCR's model {name}")
+        raise MissingModelError(
+            f"the text model {path.name}, which ocr.languages needs, is not on this machine",
+            remedy=f"put {source} at {path}, or take the language out of ocr.languages",
+        )
+    return path
+
+
+def _sources() -> dict[str, str]:
+    """Where each of its recognisers is to be had, by the package's own list."""
+    listed = yaml.safe_load((package_folder() / "default_models.yaml").read_text())
+    return {
+        name: entry["model_dir"]
+        for version in listed["onnxruntime"].values()
+        for name, entry in version.get("rec", {}).items()
+    }
+
+
+def _check_languages(languages: Sequence[str], lines: Sequence[LineReader]) -> None:
+    lacking = written.unwritable(languages, [line.characters for line in lines])
+    if lacking:
+        raise MissingModelError(
+            f"none of {', '.join(line.name for line in lines)} has every letter of {', '.join(lacking)}",
+            remedy="take the language out of ocr.languages, or choose another text model",
+        )
 
 
 def _box_finder(task: dict[str, Any]) -> Any:
@@ -166,8 +238,8 @@ def _box_finder(task: dict[str, Any]) -> Any:
     return DBPostProcess(**{name: task[name] for name in names})
 
 
-@lru_cache(maxsize=2)
-def _characters(path: Path) -> tuple[str, ...]:
+@lru_cache(maxsize=8)
+def characters_of(path: Path) -> tuple[str, ...]:
     """The recogniser's classes, from the model file's own metadata: the blank, its dictionary, the space."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -178,7 +250,7 @@ def _characters(path: Path) -> tuple[str, ...]:
     return ("", *listed.splitlines(), " ")
 
 
-def _classes(characters: Sequence[str], alphabet: str) -> NDArray[np.intp]:
+def classes_of(characters: Sequence[str], alphabet: str) -> NDArray[np.intp]:
     wanted = set(alphabet)
     classes = [index for index, character in enumerate(characters) if character in wanted]
     if len(classes) < len(wanted):

@@ -6,14 +6,13 @@ speech often wrong. What makes it usable over game sound is its word posteriors,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from gvlm_resources.errors import MissingModelError
-from gvlm_resources.text.transcript import Word
+from gvlm_resources.errors import MissingModelError, SettingsError
+from gvlm_resources.settings import TranscriptionSettings
+from gvlm_resources.text.transcript import Samples, Utterance, Word
 
 REMEDY = "pip install --force-reinstall 'pocketsphinx>=5.1,<6'"
 
@@ -26,6 +25,16 @@ except ImportError as error:
 
 FRAME_SAMPLES = 160  # the decoder's step: 10 ms at 16 kHz
 MODEL = "en-us"
+
+
+def load(settings: TranscriptionSettings) -> SphinxRecogniser:
+    """Raises SettingsError for another language than English, MissingModelError where the package lacks its model."""
+    if settings.language not in ("auto", SphinxRecogniser.language):
+        raise SettingsError(
+            f"pocketsphinx understands English, and transcription.language is {settings.language}",
+            remedy="choose the backend `whisper`, or set the language to en",
+        )
+    return SphinxRecogniser()
 
 
 class SphinxRecogniser:
@@ -50,7 +59,11 @@ class SphinxRecogniser:
         files = {key: str(part) for key, part in parts.items()}
         self._decoder = pocketsphinx.Decoder(loglevel="FATAL", **files)
 
-    def recognise(self, samples: NDArray[np.int16]) -> tuple[Word, ...]:
+    def recognise_batch(self, utterances: Sequence[Samples]) -> list[Utterance]:
+        return [Utterance(self.recognise(samples), self.language) for samples in utterances]
+
+    def recognise(self, samples: Samples) -> tuple[Word, ...]:
+        """The words of one utterance; the decoder takes no more at a time."""
         if len(samples) < 10 * FRAME_SAMPLES or not samples.any():
             return ()  # no word takes under 100 ms; digital silence has no spectrum, and the decoder hears "aw" in it
         self._decoder.reinit_feat()  # forgets the noise floor of the utterance before: order must not matter

@@ -23,6 +23,7 @@ from tokenizers import Tokenizer
 
 from gvlm_resources.errors import SettingsError
 from gvlm_resources.lake import files
+from gvlm_resources.quiet_openvino import openvino
 from gvlm_resources.schemas import TEXT_VECTOR_DIM
 from gvlm_resources.timeline.embedding import (
     REPO,
@@ -33,7 +34,6 @@ from gvlm_resources.timeline.embedding import (
     encode_distinct,
     length_batches,
 )
-from gvlm_resources.timeline.quiet_openvino import openvino
 
 MIN_COSINE = 0.999
 BATCH_TEXTS = 64

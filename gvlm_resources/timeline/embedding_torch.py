@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from transformers.utils import logging as transformers_logging
 
+from gvlm_resources.quiet_openvino import openvino
 from gvlm_resources.schemas import TEXT_VECTOR_DIM
 from gvlm_resources.timeline.embedding import ModelFolder, encode_distinct
-from gvlm_resources.timeline.quiet_openvino import openvino
 
 BATCH_TEXTS = 32
 

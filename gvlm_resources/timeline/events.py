@@ -27,7 +27,8 @@ ONE_NS = 40_000_000  # numbers that one thing raises rise in one frame; two thin
 TOGETHER_NS = 600_000_000  # a message may be readable this much later than the number that steps with it
 ENDING_NS = 1_500_000_000  # a message about an end may come this much before or after it
 
-STATE, OCR, SPEECH, FRAMES = "state", "ocr", "speech", "frames"
+STATE, OCR, SPEECH, FRAMES, SOUND, ENTITY = "state", "ocr", "speech", "frames", "sound", "entity"
+CAPTION_CONFIDENCE = 0.5  # a language model that describes a sound gives no score; neither sure nor unlikely
 MESSAGE = "message"
 
 
@@ -58,15 +59,18 @@ def merge(
     ocr: pa.Table,
     speech: pa.Table,
     frames: pa.Table,
+    sounds: pa.Table,
+    entities: pa.Table,
 ) -> pa.Table:
     """The events of a video of `end_ns` ns as `schemas.TIMELINE_EVENTS`, ordered by start, then kind.
 
-    `state`, `ocr`, `speech` and `frames` are tables as in `schemas`; `frames` may lack the images. Every event cites
-    the rows it was made from. `ordinal` counts the events of a kind from 1 on.
+    The tables are as in `schemas`; `frames` may lack the images, `entities` the masks. Every event cites the rows it
+    was made from. `ordinal` counts the events of a kind from 1 on.
     """
     states = States(state, game)
     shown = explain.explained(sightings_of(ocr), game, states) + told_anywhere(ocr, game)
     found = [*from_hud(sorted_out(states), shown, states), *_said(speech), *_marked(frames)]
+    found += [*_heard(sounds), *_tracked(entities)]
     inside = [happening for happening in found if happening.start_ns < end_ns]
     return _table(sorted(inside, key=lambda one: (one.start_ns, one.kind)), game, video_id, end_ns)
 
@@ -265,6 +269,43 @@ def _said(speech: pa.Table) -> Iterator[Happening]:
                 sources=(SPEECH,),
                 evidence=(row["speech_id"],),
             )
+
+
+def _heard(sounds: pa.Table) -> Iterator[Happening]:
+    """Each sound, tagged or told in a caption."""
+    for row in sounds.to_pylist():
+        if row["status"] == schemas.STATUS_OK:
+            yield Happening(
+                kind="sound",
+                start_ns=row["start_ns"],
+                end_ns=row["end_ns"],
+                confidence=CAPTION_CONFIDENCE if row["score"] is None else row["score"],
+                subject=row["label"],
+                text=row["text"],
+                sources=(SOUND,),
+                evidence=(row["sound_id"],),
+            )
+
+
+def _tracked(entities: pa.Table) -> Iterator[Happening]:
+    """Each tracked thing, from its first to its last sight, cited by the first, the surest and the last."""
+    columns = ["entity_id", "track_id", "concept", "pts_ns", "score", "status"]
+    sights: dict[str, list[dict]] = {}
+    for row in entities.select(columns).to_pylist():
+        if row["status"] == schemas.STATUS_OK:
+            sights.setdefault(row["track_id"], []).append(row)
+    for seen in sights.values():
+        seen.sort(key=lambda row: row["pts_ns"])
+        best = max(seen, key=lambda row: row["score"])
+        yield Happening(
+            kind="entity",
+            start_ns=seen[0]["pts_ns"],
+            end_ns=seen[-1]["pts_ns"] + MOMENT_NS,
+            confidence=best["score"],
+            subject=seen[0]["concept"],
+            sources=(ENTITY,),
+            evidence=tuple(dict.fromkeys(row["entity_id"] for row in (seen[0], best, seen[-1]))),
+        )
 
 
 def _marked(frames: pa.Table) -> Iterator[Happening]:

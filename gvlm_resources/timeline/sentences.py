@@ -22,6 +22,8 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "message": ("The game says: {text}",),
     "secret": ("Found a secret.",),
     "speech": ("Somebody says: {text}",),
+    "sound": ("Heard: {text}", "Heard {subject}."),
+    "entity": ("Seen: {subject}.",),
     "scene_change": ("The scene changes.",),
     "black_screen": ("The picture is black.",),
 }

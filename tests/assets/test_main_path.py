@@ -84,7 +84,7 @@ def test_a_lost_table_is_restored_from_what_is_stored(copied: Project) -> None:
     shutil.rmtree(copied.lake / "timeline")
     done = copied.gvlm("build")
     assert done.returncode == 0, done.stderr
-    assert built_and_skipped(done.stdout)[0] == {"timeline_index"}
+    assert built_and_skipped(done.stdout)[0] == {"timeline_index", "frame_index"}
     assert TimelineStore(Layout(copied.lake).timeline()).row_ids(video_of(copied))
 
 

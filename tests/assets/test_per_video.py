@@ -37,6 +37,7 @@ class Shop:
         if path.read_bytes() == BAD:
             raise SourceError("corrupt", "it is broken", remedy="mend it")
         self.built.append(work.video_id)
+        work.measured["video"] = {"speed": len(self.built)}
 
     def _describe(self, work: Work, result: Result) -> Description:
         finding = Finding("is_fine", self.passes, "looked at", {"looked": 1})
@@ -58,7 +59,7 @@ class Shop:
         resources = {
             "lake_folder": self.folder,
             "profile": Profile(settings_file=str(settings_file)),
-            "models": Models(cache=str(self.root / "cache")),
+            "models": Models(cache=str(self.root / "cache"), folder=str(self.root), hub_cache=str(self.root)),
         }
         which = {"partition_key": keys[0]} if len(keys) == 1 else {"tags": _range(keys)}
         return dg.materialize([self.asset], instance=self.instance, resources=resources, raise_on_error=False, **which)
@@ -86,6 +87,26 @@ def test_a_second_materialisation_skips_and_shows_the_same_metadata(shop: Shop) 
     assert shop.built == [key]
     assert shop.metadata(key)["title"].value == "run"
     assert shop.metadata(key)["gvlm/outcome"].value.startswith("fresh")
+
+
+def test_what_a_build_measured_is_told_of_that_run_and_is_no_part_of_the_result(shop: Shop) -> None:
+    key = shop.add("run", b"one")
+    shop.run(key)
+    assert shop.metadata(key)["speed"].value == 1
+    shop.run(key)
+    assert "speed" not in shop.metadata(key)
+    assert Lake(shop.root / "lake").get("video", key).facts == {}
+
+
+def test_encoders_are_given_many_videos_a_run_and_share_a_pool() -> None:
+    from gvlm_assets import definitions
+
+    graph = definitions.defs.resolve_asset_graph()
+    for name in ("siglip_embeddings", "videomae_embeddings", "wav2vec2_embeddings", "entity_tracks", "sound_events"):
+        node = graph.get(dg.AssetKey(name))
+        assert node.backfill_policy.max_partitions_per_run == 16
+        assert node.pools == {"gpu"}
+    assert graph.get(dg.AssetKey("ocr_text")).backfill_policy.max_partitions_per_run == 1
 
 
 def test_a_setting_that_matters_rebuilds_and_one_that_does_not_skips(shop: Shop) -> None:

@@ -148,6 +148,9 @@ class FakeSource:
         rows = self.rows(video_id=video_id, kinds=kinds, span=span)
         return tuple(sorted(rows, key=lambda r: -len(words & set(r.text.lower().strip(".").split())))[:k])
 
+    def looks_like(self, text, *, video_id, span, k):
+        return ()
+
     def rows(self, *, video_id, kinds, span):
         return tuple(
             r

@@ -20,11 +20,12 @@ from gvlm_resources.lake.layout import Layout
 from gvlm_resources.lake.store import Lake
 from gvlm_resources.reasoning import retrieve
 from gvlm_resources.reasoning.extractive import ExtractiveCore
-from gvlm_resources.reasoning.library import LibrarySource
-from gvlm_resources.reasoning.protocol import Row, StateReading
+from gvlm_resources.reasoning.library import LibrarySource, Looks
+from gvlm_resources.reasoning.protocol import Answer, Row, StateReading
 from gvlm_resources.settings import ReasoningSettings
 from gvlm_resources.timebase import NS_PER_S, Span
 from gvlm_resources.timeline import rows as index_rows
+from gvlm_resources.timeline.find import Match
 from gvlm_resources.timeline.store import TimelineStore
 from tests.reasoning.doom import JPEG, at, run_a, run_a_states, run_b
 
@@ -129,11 +130,15 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return lake
 
 
-def source_of(lake: Lake, *titles: str) -> LibrarySource:
+def nothing_looks(words: str, video_ids: Sequence[str], span: Span | None, limit: int) -> list[Match]:
+    return []
+
+
+def source_of(lake: Lake, *titles: str, looks: Looks = nothing_looks) -> LibrarySource:
     catalogue = Catalogue(Layout(lake.root))
     ids = [video_id for video_id in catalogue.video_ids() if not titles or video_id.startswith(titles)]
     store = TimelineStore(lake.layout.timeline())
-    return LibrarySource(lake=lake, catalogue=catalogue, store=store, encoder=Words(), video_ids=ids)
+    return LibrarySource(lake=lake, catalogue=catalogue, store=store, encoder=Words(), video_ids=ids, looks=looks)
 
 
 def id_of(source: LibrarySource, title: str) -> str:
@@ -229,3 +234,46 @@ def test_a_value_of_the_hud_is_answered_from_the_game_state(lake: Lake) -> None:
     )
     assert given.text == "At 01:00 your ammo shells was 48, as the HUD showed from [00:36] on."
     assert given.citations[0].row_id == f"{video_id}/g000036000000-ammo"
+
+
+def asked(source: LibrarySource, text: str) -> Answer:
+    return retrieve.answer(text, source=source, core=ExtractiveCore(), settings=ReasoningSettings())
+
+
+def test_a_question_of_what_was_seen_is_answered_with_frames_that_look_like_it(lake: Lake) -> None:
+    calls = []
+
+    def looks(words: str, video_ids: Sequence[str], span: Span | None, limit: int) -> list[Match]:
+        calls.append((words, list(video_ids), span))
+        sure, unsure = (Match(video_ids[0], name, at, 0.2, p) for name, at, p in (("f1", 5, 0.9), ("f2", 9, 0.4)))
+        return [sure, unsure]
+
+    source = source_of(lake, looks=looks)
+    given = asked(source, "where do I see a crimson gate?")
+    assert "A frame that looks like ‘crimson gate’ (probability 0.90)." in given.text
+    assert "0.40" not in given.text
+    assert given.supported
+    assert given.confidence == pytest.approx(0.9)
+    assert [citation.row_id.split("/")[1] for citation in given.citations] == ["f1"]
+    assert calls[0][0] == "crimson gate"
+    assert any(lookup.method == "looks_like" and lookup.found == 1 for lookup in given.trace)
+
+
+def test_what_the_timeline_speaks_of_is_not_looked_for_in_the_frames(lake: Lake) -> None:
+    def looks(*_: object) -> list[Match]:
+        raise AssertionError("the frames were searched")
+
+    assert asked(source_of(lake, looks=looks), "how many times did I die?").supported
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Where do I see a zombie?", "zombie"),
+        ("show me the blue door", "blue door"),
+        ("When is an explosive barrel visible?", "explosive barrel"),
+        ("where is it", "where is it"),
+    ],
+)
+def test_the_words_to_look_for_are_those_of_the_question(text: str, wanted: str) -> None:
+    assert retrieve.sight_words(text) == wanted

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from gvlm_resources import schemas
 from gvlm_resources.settings import SpeechSettings
 from gvlm_resources.text import transcript, vad, wav
 from gvlm_resources.text.sphinx import SphinxRecogniser
-from gvlm_resources.text.transcript import Word
+from gvlm_resources.text.transcript import Utterance, Word
 
 SOUND = Path(__file__).parents[1] / "data/sound"
 SETTINGS = SpeechSettings()
@@ -21,15 +22,16 @@ class Scripted:
     """A recogniser that answers from a list and remembers what it was given."""
 
     name = "scripted@1"
-    language = "en"
 
-    def __init__(self, *answers: tuple[Word, ...]) -> None:
-        self.answers = list(answers)
+    def __init__(self, *answers: tuple[Word, ...] | Utterance) -> None:
+        self.answers = [one if isinstance(one, Utterance) else Utterance(one, "en") for one in answers]
         self.heard: list[np.ndarray] = []
+        self.batches: list[int] = []
 
-    def recognise(self, samples: np.ndarray) -> tuple[Word, ...]:
-        self.heard.append(samples)
-        return self.answers.pop(0)
+    def recognise_batch(self, utterances: Sequence[np.ndarray]) -> list[Utterance]:
+        self.heard += utterances
+        self.batches.append(len(utterances))
+        return [self.answers.pop(0) for _ in utterances]
 
 
 def spans(*bounds_s: tuple[float, float]) -> pa.Table:
@@ -74,6 +76,49 @@ def test_a_short_cry_has_to_be_surer_than_a_sentence() -> None:
     answer = (Word("of", 0, 9_000, 0.6),)
     rows = transcribed(Scripted(answer, answer), (0, 0.6), (1, 3))
     assert [row["status"] for row in rows] == ["filtered", "ok"]
+
+
+def test_utterances_are_recognised_together_as_many_as_asked_for() -> None:
+    recogniser = Scripted(*[(Word("go", 0, 9_000, 0.9),)] * 5)
+    bounds = spans(*[(second, second + 0.9) for second in range(5)])
+    rows = transcript.transcribe(SOUND / "spoken.wav", bounds, recogniser, SETTINGS, batch=2).to_pylist()
+    assert recogniser.batches == [2, 2, 1]
+    assert [row["start_ns"] for row in rows] == [second * 10**9 for second in range(5)]
+
+
+def test_a_doubted_utterance_is_filtered_with_the_reason_and_keeps_its_text_and_language() -> None:
+    answer = Utterance((Word("Danke", 0, 16_000, 0.99),), "de", transcript.NO_SPEECH)
+    (row,) = transcribed(Scripted(answer), (0, 2))
+    assert (row["status"], row["reason"], row["text"], row["language"]) == ("filtered", "no_speech", "Danke", "de")
+
+
+def test_languages_without_spaces_are_written_without_spaces() -> None:
+    said = (Word("気", 0, 100, 0.9), Word("を", 100, 200, 0.9))
+    assert Utterance(said, "ja").text == "気を"
+    assert Utterance(said, "en").text == "気 を"
+
+
+@pytest.mark.parametrize(
+    ("text", "no_speech", "mean_log", "doubt"),
+    [
+        ("Watch out behind you.", 0.1, -0.3, ""),
+        ("Watch out behind you.", 0.9, -0.3, ""),  # it may be quiet, and the words are clear
+        ("Thank you.", 0.9, -1.2, "no_speech"),
+        ("Thank you.", 0.1, -1.2, "improbable"),
+        ("go go go " * 30, 0.1, -0.1, "repeats_itself"),
+    ],
+)
+def test_what_a_model_invents_is_doubted(text: str, no_speech: float, mean_log: float, doubt: str) -> None:
+    assert transcript.doubt_of(text, no_speech=no_speech, mean_log=mean_log) == doubt
+
+
+def test_a_long_utterance_is_read_in_parts_and_its_words_are_timed_from_its_start() -> None:
+    def read(parts: list[np.ndarray]) -> list[Utterance]:
+        return [Utterance((Word(str(len(part)), 0, len(part), 0.5),), "fr") for part in parts]
+
+    short, long = transcript.by_parts([np.zeros(7, np.int16), np.zeros(25, np.int16)], 10, read)
+    assert [(word.text, word.first, word.last) for word in short.words] == [("7", 0, 7)]
+    assert [(word.text, word.first, word.last) for word in long.words] == [("10", 0, 10), ("10", 10, 20), ("5", 20, 25)]
 
 
 def test_no_spans_give_an_empty_table_of_the_schema() -> None:

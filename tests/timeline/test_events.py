@@ -20,11 +20,18 @@ TEXTS = (
     "hello",
 )
 NO_SPEECH, NO_FRAMES = schemas.SPEECH.empty_table(), schemas.FRAMES.empty_table()
+NO_SOUNDS, NO_ENTITIES = schemas.SOUNDS.empty_table(), schemas.ENTITIES.empty_table()
 FRAME_S = FRAME_NS / 1e9
 
 
 def timeline(
-    *rows: dict, said: pa.Table = NO_SPEECH, seen: pa.Table = NO_FRAMES, end_s: float = 60, game: Game = GAME
+    *rows: dict,
+    said: pa.Table = NO_SPEECH,
+    seen: pa.Table = NO_FRAMES,
+    heard: pa.Table = NO_SOUNDS,
+    tracked: pa.Table = NO_ENTITIES,
+    end_s: float = 60,
+    game: Game = GAME,
 ) -> list[dict]:
     read = ocr(*rows)
     table = events.merge(
@@ -35,6 +42,8 @@ def timeline(
         ocr=read,
         speech=said,
         frames=seen,
+        sounds=heard,
+        entities=tracked,
     )
     assert table.schema.equals(schemas.TIMELINE_EVENTS, check_metadata=True)
     return table.to_pylist()
@@ -392,7 +401,15 @@ def test_whatever_is_read_events_are_in_order_counted_and_cite_rows_that_exist(
     read = ocr(*rows)
     held = state.series(read, GAME, video_id="v-1")
     table = events.merge(
-        video_id="v-1", end_ns=at(30), game=GAME, state=held, ocr=read, speech=NO_SPEECH, frames=NO_FRAMES
+        video_id="v-1",
+        end_ns=at(30),
+        game=GAME,
+        state=held,
+        ocr=read,
+        speech=NO_SPEECH,
+        frames=NO_FRAMES,
+        sounds=NO_SOUNDS,
+        entities=NO_ENTITIES,
     )
     found = table.to_pylist()
     known = {*held["state_id"].to_pylist(), *read["ocr_id"].to_pylist()}
@@ -413,3 +430,46 @@ def test_the_result_is_the_same_whatever_order_the_rows_come_in() -> None:
     ]
     numbered = [{**row, "ocr_id": f"o{i}"} for i, row in enumerate(rows)]
     assert json.dumps(timeline(*numbered)) == json.dumps(timeline(*numbered[::-1]))
+
+
+def sound(at_s: float, label: str, score: float | None, text: str = "", status: str = "ok") -> dict:
+    row = {"video_id": "v-1", "sound_id": f"a{round(at_s * 1e6):012d}-1", "label": label, "score": score, "text": text}
+    return row | {"start_ns": at(at_s), "end_ns": at(at_s + 0.5), "status": status, "reason": ""}
+
+
+def sight(at_s: float, track: str, concept: str, score: float) -> dict:
+    name = f"n{round(at_s * 1e6):012d}-{track[1:]}"
+    row = dict.fromkeys(schemas.ENTITIES.names) | {"video_id": "v-1", "entity_id": name, "frame_id": "f", "mask": "x"}
+    row |= {"track_id": track, "concept": concept, "score": score, "presence": 1.0, "pts_ns": at(at_s)}
+    return row | {"box": [0, 0, 2, 2], "width": 9, "height": 9, "found_by": "detector", "status": "ok", "reason": ""}
+
+
+def test_a_sound_is_an_event_and_two_of_a_label_are_two() -> None:
+    heard = pa.Table.from_pylist(
+        [
+            sound(1, "gunshot", 0.9),
+            sound(2, "gunshot", 0.7),
+            sound(3, "", None, "A door creaks."),
+            sound(4, "x", 0.1, status="filtered"),
+        ],
+        schema=schemas.SOUNDS,
+    )
+    found = of("sound", timeline(heard=heard))
+    assert [event["text"] for event in found] == ["Heard gunshot.", "Heard gunshot.", "Heard: A door creaks."]
+    assert [event["ordinal"] for event in found] == [1, 2, 3]
+    assert found[0]["evidence"] == ["a000001000000-1"]
+    assert found[0]["sources"] == ["sound"]
+
+
+def test_a_track_is_one_event_from_its_first_to_its_last_sight() -> None:
+    rows = [
+        sight(1, "t1", "zombie", 0.6),
+        sight(2, "t1", "zombie", 0.9),
+        sight(2, "t2", "zombie", 0.5),
+        sight(7, "t1", "zombie", 0.7),
+    ]
+    found = of("entity", timeline(tracked=pa.Table.from_pylist(rows, schema=schemas.ENTITIES)))
+    assert [(event["start_ns"], event["subject"]) for event in found] == [(at(1), "zombie"), (at(2), "zombie")]
+    assert at(7) < found[0]["end_ns"] < at(7.2)
+    assert found[0]["evidence"] == ["n000001000000-1", "n000002000000-1", "n000007000000-1"]
+    assert found[0]["confidence"] == pytest.approx(0.9)

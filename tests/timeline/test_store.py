@@ -13,8 +13,9 @@ from filelock import FileLock
 from gvlm_resources.errors import LakeError
 from gvlm_resources.schemas import TEXT_VECTOR_DIM, TIMELINE_INDEX
 from gvlm_resources.timeline import store as store_module
+from gvlm_resources.timeline import table as table_module
 from gvlm_resources.timeline.retrieval import Scope, SearchableTimeline
-from gvlm_resources.timeline.store import FOLDER, LOCK, TABLE, TimelineStore
+from gvlm_resources.timeline.store import KIND, TimelineStore
 from tests.timeline.index_fakes import ListTable, WordEncoder, row, texts, video
 from tests.timeline.table_contract import ENCODER, TABLES, SearchableTimelineContract
 
@@ -227,7 +228,7 @@ def test_rows_that_were_replaced_are_found_by_no_stale_index(store: TimelineStor
 
 def test_the_vector_index_begins_at_the_size_it_is_told_and_is_trained_anew_when_outgrown(store: TimelineStore) -> None:
     def index_names() -> list[str]:
-        indexes = lancedb.connect(str(store.folder)).open_table(TABLE).list_indices()
+        indexes = lancedb.connect(str(store.folder)).open_table(KIND.name).list_indices()
         return [index.name for index in indexes if index.columns == ["vector"]]
 
     store.replace_video("one", many("one", 1_200))
@@ -261,13 +262,13 @@ def test_a_search_across_the_library_finds_nearly_what_comparing_every_row_finds
 
 
 def test_a_vector_index_in_many_pieces_becomes_one_again(store: TimelineStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "MOST_SEGMENTS", 2)
+    monkeypatch.setattr(table_module, "MOST_SEGMENTS", 2)
     store.replace_video("one", many("one", 1_500))
     pieces = []
     for number in range(4):
         store.replace_video(f"v{number}", many(f"v{number}", 300, seed=number))
         store.compact(vector_index_from_rows=1_000)
-        indexes = lancedb.connect(str(store.folder)).open_table(TABLE).list_indices()
+        indexes = lancedb.connect(str(store.folder)).open_table(KIND.name).list_indices()
         pieces.append(next(index.num_segments for index in indexes if index.columns == ["vector"]))
     assert pieces == [1, 2, 3, 1]
 
@@ -287,10 +288,10 @@ def test_rows_of_a_rare_kind_are_all_found_across_the_library(
 
 def test_compacting_adds_an_index_that_the_table_lacks(store: TimelineStore) -> None:
     store.replace_video("one", TABLES[0])
-    lancedb.connect(str(store.folder)).open_table(TABLE).drop_index("text_idx")
+    lancedb.connect(str(store.folder)).open_table(KIND.name).drop_index("text_idx")
     assert len(store.matching("shotgun", Scope(), 1)) == 1
     store.compact(vector_index_from_rows=1_000)
-    indexes = lancedb.connect(str(store.folder)).open_table(TABLE).list_indices()
+    indexes = lancedb.connect(str(store.folder)).open_table(KIND.name).list_indices()
     assert "text_idx" in {index.name for index in indexes}
     assert len(store.matching("shotgun", Scope(), 1)) == 1
 
@@ -305,11 +306,11 @@ def test_compacting_merges_files_and_forgets_old_versions_but_no_row(store: Time
     condition = store.compact(vector_index_from_rows=1_000, keep_versions=NOW)
     assert condition.fragments < fragments
     assert {name: contents(store, name) for name in store.video_ids()} == before
-    assert len(lancedb.connect(str(store.folder)).open_table(TABLE).list_versions()) <= 2
+    assert len(lancedb.connect(str(store.folder)).open_table(KIND.name).list_versions()) <= 2
 
 
 def test_a_table_of_many_young_files_wants_compacting_until_it_was(store: TimelineStore) -> None:
-    for number in range(store_module.CROWDED_FRAGMENTS + 1):
+    for number in range(table_module.CROWDED_FRAGMENTS + 1):
         store.replace_video(f"v{number}", video(f"v{number}", row("a")))
     assert store.condition().wants_compacting
     assert not store.compact(vector_index_from_rows=1_000).wants_compacting
@@ -319,7 +320,7 @@ def test_a_table_of_many_young_files_wants_compacting_until_it_was(store: Timeli
 
 
 def data_files(store: TimelineStore) -> list[Path]:
-    return sorted((store.folder / FOLDER / "data").glob("*.lance"))
+    return sorted((store.folder / KIND.folder / "data").glob("*.lance"))
 
 
 def halve(path: Path) -> None:
@@ -342,21 +343,21 @@ def lose_the_data(store: TimelineStore) -> None:
 
 
 def cut_the_manifests(store: TimelineStore) -> None:
-    for path in (store.folder / FOLDER / "_versions").glob("*.manifest"):
+    for path in (store.folder / KIND.folder / "_versions").glob("*.manifest"):
         halve(path)
 
 
 def cut_the_indexes(store: TimelineStore) -> None:
-    for path in (store.folder / FOLDER / "_indices").rglob("*.lance"):
+    for path in (store.folder / KIND.folder / "_indices").rglob("*.lance"):
         halve(path)
 
 
 def lose_the_manifests(store: TimelineStore) -> None:
-    shutil.rmtree(store.folder / FOLDER / "_versions")
+    shutil.rmtree(store.folder / KIND.folder / "_versions")
 
 
 def lose_the_table(store: TimelineStore) -> None:
-    shutil.rmtree(store.folder / FOLDER)
+    shutil.rmtree(store.folder / KIND.folder)
 
 
 @pytest.mark.parametrize(
@@ -429,19 +430,19 @@ def test_conflicts_without_end_are_given_up_and_other_errors_at_once(store: Time
 
     with pytest.raises(LakeError, match="end what else writes"):
         store._committed(lambda: write("commit conflict"))
-    assert len(tries) == store_module.ATTEMPTS
+    assert len(tries) == table_module.ATTEMPTS
     with pytest.raises(LakeError, match="gvlm build"):
         store._committed(lambda: write("file size is too small"))
-    assert len(tries) == store_module.ATTEMPTS + 1
+    assert len(tries) == table_module.ATTEMPTS + 1
 
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "LONGEST_PAUSE_S", 0.0)
+    monkeypatch.setattr(table_module, "LONGEST_PAUSE_S", 0.0)
 
 
 def test_waiting_for_another_writer_has_an_end(store: TimelineStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "LOCK_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(table_module, "LOCK_TIMEOUT_S", 0.1)
     store.folder.mkdir()
-    with FileLock(store.folder / LOCK), pytest.raises(LakeError, match="another process"):
+    with FileLock(store.folder / KIND.lock), pytest.raises(LakeError, match="another process"):
         store.replace_video("one", video("one", row("a")))

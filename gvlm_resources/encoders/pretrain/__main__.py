@@ -1,0 +1,3 @@
+from gvlm_resources.encoders.pretrain.cli import main
+
+main()
