@@ -52,7 +52,7 @@ def produced(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Projec
     models = tmp_path_factory.mktemp("checkpoints")
     settings = {
         "siglip": {"model": str(tiny_siglip.save(models / "siglip", "naflex"))},
-        "videomae": {"model": str(tiny_videomae.save(models / "videomae"))},
+        "videomae": {"model": str(tiny_videomae.save(models / "videomae", num_frames=16))},
         "wav2vec2": {"model": str(tiny_audio.save_wav2vec2(models / "wav2vec2"))},
         "entities": {
             "model": str(tiny_sam3.save(models / "sam3")),
