@@ -143,7 +143,7 @@ class ComputeSettings(Section):
 
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = "auto"
-    frame_batch: int = Field(default=16, ge=1)
+    frame_batch: int = Field(default=8, ge=1)
     clip_batch: int = Field(default=8, ge=1)
     window_batch: int = Field(default=16, ge=1)
     entity_batch: int = Field(default=1, ge=1)

@@ -104,9 +104,14 @@ def _rows_by_id(
 def iter_frames(
     path: Path, columns: Sequence[str] | None = None, *, rows: int = ROWS_PER_GROUP
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a table in the order of the file, at most `rows` at a time; one row group is in memory."""
+    """The rows of a table in the order of the file, at most `rows` at a time; one row group is in memory.
+
+    Each row group is read by itself: `ParquetFile.iter_batches` keeps what it has read of a file until its end.
+    """
+    names = list(columns) if columns is not None else None
     with pq.ParquetFile(path) as file:
-        yield from file.iter_batches(batch_size=rows, columns=list(columns) if columns is not None else None)
+        for number in range(file.num_row_groups):
+            yield from file.read_row_group(number, columns=names).to_batches(max_chunksize=rows)
 
 
 def _may_hold(file: pq.ParquetFile, number: int, key: str, wanted: Sequence[str]) -> bool:

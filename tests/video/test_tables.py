@@ -98,3 +98,17 @@ def test_a_row_without_a_column_is_refused(tmp_path: Path) -> None:
 
 def test_the_module_reads_nothing_but_what_is_asked() -> None:
     assert tables.ROWS_PER_GROUP <= 64, "a row group is what one read fetches"
+
+
+def test_one_row_group_of_a_table_is_in_memory_while_it_is_read(tmp_path: Path) -> None:
+    schema = pa.schema([("video_id", pa.string()), ("frame_id", pa.string()), ("image", pa.binary())])
+    image = bytes(100_000)
+    with tables.TableWriter(tmp_path / "long.parquet", schema) as writer:
+        for number in range(20 * tables.ROWS_PER_GROUP):
+            writer.add({"video_id": "v", "frame_id": f"f{number:06d}", "image": image})
+    before, held, count = pa.total_allocated_bytes(), [], 0
+    for batch in tables.iter_frames(tmp_path / "long.parquet", rows=8):
+        count += batch.num_rows
+        held.append(pa.total_allocated_bytes() - before)
+    assert count == 20 * tables.ROWS_PER_GROUP
+    assert max(held) < 3 * tables.ROWS_PER_GROUP * len(image)
