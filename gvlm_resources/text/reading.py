@@ -15,6 +15,7 @@ from gvlm_resources.game import Game
 from gvlm_resources.settings import OcrSettings
 from gvlm_resources.text import hud, ocr_rows, tracking
 from gvlm_resources.text.protocol import Image, TextReader
+from gvlm_resources.video.tables import iter_frames
 
 FRAMES_A_BATCH = 16
 CROPS_A_BATCH = 512
@@ -51,7 +52,7 @@ def read_video(
 def stored_frames(path: Path) -> Iterator[tuple[int, Image]]:
     """`(pts_ns, RGB)` of the good frames of `schemas.FRAMES`, a few decoded at a time."""
     columns = ["pts_ns", "image", "status"]
-    for batch in pq.ParquetFile(path).iter_batches(FRAMES_A_BATCH, columns=columns):
+    for batch in iter_frames(path, columns=columns, rows=FRAMES_A_BATCH):
         for row in batch.to_pylist():
             pixels = cv2.imdecode(np.frombuffer(row["image"], np.uint8), cv2.IMREAD_COLOR) if row["image"] else None
             if row["status"] != schemas.STATUS_FAILED and pixels is not None:
