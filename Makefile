@@ -38,7 +38,7 @@ demo: $(READY)
 	@echo "Your own footage: .venv/bin/gvlm add FOLDER, then .venv/bin/gvlm build"
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 ui: $(READY)
 	$(BIN)/dagster dev -w workspace.yaml

@@ -62,7 +62,7 @@ def produced(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Projec
         },
         "sounds": {"backend": "clap", "model": str(tiny_audio.save_clap(models / "clap")), "threshold": 0.01},
         "transcription": {"backend": "whisper", "model": str(tiny_whisper.save(models / "whisper"))},
-        "ocr": {"second_reader": str(tiny_trocr.save(models / "trocr"))},
+        "ocr": {"second_reader": str(tiny_trocr.save(models / "trocr")), "second_below": 0.5},
     }
     (project.root / "gvlm.yaml").write_text(yaml.safe_dump(settings))
     done = project.gvlm("build")
