@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from gvlm_resources.encoders.stream import Speed
 
 BATCH = 16  # videos for which one run loads a model once
-POOL = "gpu"
 CHECKS = {
     "ids_match": "The ids are those of what was encoded, as sets.",
     "unit_vectors": "Every vector is finite and of unit length.",
@@ -179,7 +178,6 @@ siglip_embeddings = step(
     },
     _build_siglip,
     batch=BATCH,
-    pool=POOL,
 )
 
 videomae_embeddings = step(
@@ -191,7 +189,6 @@ videomae_embeddings = step(
     },
     _build_videomae,
     batch=BATCH,
-    pool=POOL,
 )
 
 wav2vec2_embeddings = step(
@@ -207,7 +204,6 @@ wav2vec2_embeddings = step(
     },
     _build_wav2vec2,
     batch=BATCH,
-    pool=POOL,
 )
 
 frame_index = step(
@@ -224,5 +220,4 @@ frame_index = step(
     },
     _build_index,
     batch=BATCH,
-    pool=POOL,
 )

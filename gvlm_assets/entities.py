@@ -10,7 +10,6 @@ from gvlm_resources import schemas
 from gvlm_resources.lake.store import read_table
 
 BATCH = 16
-POOL = "gpu"
 OFF = "off"
 WITHOUT_PICTURES = ["frame_id", "pts_ns", "is_scene_change", "status"]
 
@@ -118,7 +117,6 @@ entity_tracks = step(
     },
     _build_tracks,
     batch=BATCH,
-    pool=POOL,
 )
 
 region_embeddings = step(
@@ -139,5 +137,4 @@ region_embeddings = step(
     },
     _build_regions,
     batch=BATCH,
-    pool=POOL,
 )

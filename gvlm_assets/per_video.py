@@ -106,13 +106,11 @@ class Face:
     is_intact: Callable[[Work, Result], bool] = lambda work, result: True
 
 
-def step(
-    name: str, faces: Mapping[str, Face], build: Build, *, batch: int = 1, pool: str | None = None
-) -> dg.AssetsDefinition:
+def step(name: str, faces: Mapping[str, Face], build: Build, *, batch: int = 1) -> dg.AssetsDefinition:
     """One op that builds the assets of `faces` for each video partition; any of them can be asked for alone.
 
-    A backfill gives a run up to `batch` videos, so that a model is loaded once for them all; steps of one `pool` do not
-    run beside each other.
+    A backfill gives a run up to `batch` videos, so that a model is loaded once for them all. There is no pool: a run that
+    is killed keeps its slot for ever, and every later build would wait for it.
     """
 
     @dg.multi_asset(
@@ -126,7 +124,6 @@ def step(
         partitions_def=videos,
         can_subset=len(faces) > 1,
         backfill_policy=dg.BackfillPolicy.multi_run(batch),
-        pool=pool,
     )
     def op(
         context: dg.AssetExecutionContext, lake_folder: LakeFolder, profile: Profile, models: Models

@@ -64,5 +64,4 @@ sound_events = step(
     },
     _build,
     batch=16,
-    pool="gpu",
 )

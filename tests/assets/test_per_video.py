@@ -98,14 +98,14 @@ def test_what_a_build_measured_is_told_of_that_run_and_is_no_part_of_the_result(
     assert Lake(shop.root / "lake").get("video", key).facts == {}
 
 
-def test_encoders_are_given_many_videos_a_run_and_share_a_pool() -> None:
+def test_encoders_are_given_many_videos_a_run_and_no_pool_that_a_killed_run_would_hold() -> None:
     from gvlm_assets import definitions
 
     graph = definitions.defs.resolve_asset_graph()
     for name in ("siglip_embeddings", "videomae_embeddings", "wav2vec2_embeddings", "entity_tracks", "sound_events"):
         node = graph.get(dg.AssetKey(name))
         assert node.backfill_policy.max_partitions_per_run == 16
-        assert node.pools == {"gpu"}
+        assert not node.pools
     assert graph.get(dg.AssetKey("ocr_text")).backfill_policy.max_partitions_per_run == 1
 
 
