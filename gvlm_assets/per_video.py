@@ -109,8 +109,8 @@ class Face:
 def step(name: str, faces: Mapping[str, Face], build: Build, *, batch: int = 1) -> dg.AssetsDefinition:
     """One op that builds the assets of `faces` for each video partition; any of them can be asked for alone.
 
-    A backfill gives a run up to `batch` videos, so that a model is loaded once for them all. There is no pool: a run that
-    is killed keeps its slot for ever, and every later build would wait for it.
+    A backfill gives a run up to `batch` videos, so that a model is loaded once for them all. There is no pool: a run
+    that is killed keeps its slot for ever, and every later build would wait for it.
     """
 
     @dg.multi_asset(
