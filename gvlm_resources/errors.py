@@ -45,3 +45,11 @@ class ServerError(GvlmError):
 
 class QuestionError(GvlmError):
     """A question cannot be asked as it stands: empty, too long, or about a video that is not there."""
+
+
+class ReleaseError(GvlmError):
+    """A release cannot be made, read or exported as it was asked."""
+
+
+class BudgetError(GvlmError):
+    """Going on would cost more than the user allowed. What was paid for is stored."""

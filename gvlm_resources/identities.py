@@ -24,6 +24,7 @@ SPEECH = "pocketsphinx"
 OCR = "rapidocr"
 WHISPER = "openai-whisper"
 PADDLE = "paddleocr"
+TEMPLATES = "templates@1"  # raise it when the same timeline would give other pairs
 CHECKPOINTS = ("siglip", "videomae", "wav2vec2", "entities", "sounds", "second_reader")
 
 # The files that hold weights, by how their path ends.
@@ -35,8 +36,8 @@ WEIGHTS = {
 
 
 def of(settings: Settings, folders: Folders) -> Mapping[str, str]:
-    """The identity of each kind of model: `vad`, `text`, `speech`, `ocr`, `second_reader`, and those of the encoders,
-    `siglip`, `videomae`, `wav2vec2`, `entities`, `sounds`. One that is not used is `off`.
+    """The identity of each kind of model: `vad`, `text`, `speech`, `ocr`, `second_reader`, `writer` (of pairs), and
+    those of the encoders, `siglip`, `videomae`, `wav2vec2`, `entities`, `sounds`. One that is not used is `off`.
 
     A checkpoint that is not on this machine is `repo@missing`: what is built with it fails, and nothing beside it.
     Raises MissingModelError, naming the package, where one that every profile needs is not installed.
@@ -47,8 +48,15 @@ def of(settings: Settings, folders: Folders) -> Mapping[str, str]:
         "text": _text_encoder(settings.index.runtime),
         "speech": checkpoint.get("speech") or of_package(SPEECH),
         "ocr": _reader(settings.ocr.backend),
+        "writer": _writers(settings),
         **{use: checkpoint.get(use, OFF) for use in CHECKPOINTS},
     }
+
+
+def _writers(settings: Settings) -> str:
+    """Who writes pairs. A server's model is known by its name alone."""
+    named = {"templates": TEMPLATES, "openai": settings.synthesis.model}
+    return ", ".join(named[writer] for writer in settings.synthesis.writers)
 
 
 def _checkpoint(need: Need, folders: Folders) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gvlm_resources import schemas
 from gvlm_resources.game import Game
@@ -20,8 +21,8 @@ from gvlm_resources.settings import Settings
 class Stage:
     """One per-video asset: what it reads and what, beside that, can change its result.
 
-    `settings` names sections of Settings, `game` parts of the Game, `models` keys of the model identities. Raise
-    `code_version` whenever the same inputs would give another result.
+    `settings` names sections of Settings or, as `section.key`, one value of a section, `game` parts of the Game,
+    `models` keys of the model identities. Raise `code_version` whenever the same inputs would give another result.
     """
 
     asset: str
@@ -30,6 +31,7 @@ class Stage:
     settings: tuple[str, ...] = ()
     game: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()  # kinds of things made elsewhere that it takes in, where there are any
 
 
 STAGES: Mapping[str, Stage] = {
@@ -105,12 +107,58 @@ STAGES: Mapping[str, Stage] = {
             settings=("index",),
             models=("text",),
         ),
+        Stage(
+            "qa_pairs",
+            "1",
+            upstream=(
+                "video",
+                "frames",
+                "ocr_text",
+                "speech_transcript",
+                "sound_events",
+                "entity_tracks",
+                "game_state",
+                "timeline_events",
+            ),
+            settings=("synthesis",),
+            game=("hud", "variables", "messages", "concepts"),
+            models=("writer",),
+            imports=("pairs",),
+        ),
+        Stage(
+            "training_examples",
+            "1",
+            upstream=(
+                "video",
+                "frames",
+                "clips",
+                "siglip_embeddings",
+                "videomae_embeddings",
+                "wav2vec2_embeddings",
+                "entity_tracks",
+                "region_embeddings",
+                "game_state",
+                "timeline_index",
+                "frame_index",
+                "qa_pairs",
+            ),
+            settings=("examples", "reasoning.top_k", "reasoning.moment_window_s"),
+            game=("hud", "variables", "messages"),
+            models=("siglip", "text"),
+            imports=("features",),
+        ),
     )
 }
 
 
-def expected(*, source: str, settings: Settings, game: Game, models: Mapping[str, str]) -> dict[str, Recipe]:
-    """The recipe of every per-video asset, for the video whose content has the hash `source`."""
+def expected(
+    *, source: str, settings: Settings, game: Game, models: Mapping[str, str], imports: Mapping[str, str] | None = None
+) -> dict[str, Recipe]:
+    """The recipe of every per-video asset, for the video whose content has the hash `source`.
+
+    `imports` has the digest of what was imported for this video, by kind: `pairs`, `features`.
+    """
+    given = imports or {}
     recipes: dict[str, Recipe] = {}
     for stage in STAGES.values():  # in the order of the graph: upstream first
         recipes[stage.asset] = Recipe(
@@ -119,11 +167,20 @@ def expected(*, source: str, settings: Settings, game: Game, models: Mapping[str
             schema_version=schemas.VERSION,
             source=source,
             upstream={name: recipes[name].fingerprint() for name in stage.upstream},
-            settings={name: getattr(settings, name).model_dump(mode="json") for name in stage.settings},
+            settings={name: _setting(settings, name) for name in stage.settings},
             game={name: game.model_dump(mode="json", include={name})[name] for name in stage.game},
-            models={name: models[name] for name in stage.models},
+            models={
+                **{name: models[name] for name in stage.models},
+                **{f"imported {name}": given[name] for name in stage.imports if name in given},
+            },
         )
     return recipes
+
+
+def _setting(settings: Settings, name: str) -> Any:
+    section, _, key = name.partition(".")
+    values = getattr(settings, section).model_dump(mode="json")
+    return values[key] if key else values
 
 
 def downstream(assets: set[str]) -> list[str]:

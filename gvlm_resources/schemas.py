@@ -336,3 +336,103 @@ FRAME_INDEX = _schema(
         ("model", pa.string()),  # repo@revision of the encoder, and its dtype
     ],
 )
+
+# One row a question and its answer, kept (`ok`) or dropped (`filtered`, with the reason). `pair_id` is `q` + 16 hex
+# digits of the SHA-256 of video, kind, language, question and answer: the same words are the same pair.
+QA_PAIRS = _schema(
+    "qa_pairs",
+    [
+        ("video_id", pa.string()),
+        ("pair_id", pa.string()),
+        ("kind", pa.string()),  # what | when | where | how_many | before_after | state | why | summary | ...
+        ("language", pa.string()),
+        ("length", pa.string()),  # of the answer: short | medium | long
+        ("question", pa.string()),
+        ("answer", pa.string()),
+        ("start_ns", pa.int64()),  # the span that the pair is about
+        ("end_ns", pa.int64()),
+        ("evidence", pa.list_(pa.string())),  # ids of rows of this video; of `why` the chain, in order
+        ("frames", pa.list_(pa.string())),  # frame_id
+        (
+            "boxes",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("frame_id", pa.string()),
+                        ("box", BOX),
+                        ("width", pa.int32()),
+                        ("height", pa.int32()),
+                        ("label", pa.string()),
+                    ]
+                )
+            ),
+        ),
+        ("claims", pa.string()),  # JSON: what the answer states, in figures (dataset/pairs.py)
+        ("made_by", pa.string()),  # templates@VERSION | model@server | import@FILE
+        ("confidence", pa.float64()),  # of the weakest row of its evidence
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ],
+)
+
+# One row a request to a language model that writes pairs. `call_id` is `k` + 16 hex digits of the request.
+QA_CALLS = _schema(
+    "qa_calls",
+    [
+        ("video_id", pa.string()),
+        ("call_id", pa.string()),
+        ("purpose", pa.string()),  # context | pairs
+        ("start_ns", pa.int64()),  # the stretch that it was about
+        ("end_ns", pa.int64()),
+        ("model", pa.string()),
+        ("outcome", pa.string()),  # json | salvaged | repaired | retried | nothing | unreadable | refused | budget
+        ("pairs", pa.int32()),  # pairs in the reply
+        ("requests", pa.int32()),
+        ("prompt_tokens", pa.int64()),
+        ("completion_tokens", pa.int64()),
+        ("cost_usd", pa.float64()),  # null where the model's price is not known
+        ("detail", pa.string()),  # what could not be read
+    ],
+    nullable=frozenset({"cost_usd"}),
+)
+
+# One row a line of `examples.jsonl`: what a release needs to know of it without reading the line.
+EXAMPLES = _schema(
+    "training_examples",
+    [
+        ("video_id", pa.string()),
+        ("example_id", pa.string()),  # x + 16 hex digits: pair and curriculum
+        ("pair_id", pa.string()),
+        ("kind", pa.string()),
+        ("curriculum", pa.string()),  # alignment | dynamics | long
+        ("language", pa.string()),
+        ("length", pa.string()),
+        ("made_by", pa.string()),
+        ("confidence", pa.float64()),
+        ("question", pa.string()),
+        ("answer", pa.string()),
+        ("start_ns", pa.int64()),
+        ("end_ns", pa.int64()),
+        ("tokens", pa.int32()),  # of text, by white space and punctuation: an estimate without a tokenizer
+        ("embeddings", pa.int32()),  # <v>, <r> and <a> tokens
+        ("offset", pa.int64()),  # of the line in examples.jsonl, in bytes
+        ("bytes", pa.int32()),  # of the line, its end included
+        ("digest", pa.string()),  # SHA-256 of what the model reads and writes: two lines with one are exact duplicates
+        ("frame_vector", VECTOR),  # unit mean of its frames' SigLIP vectors; null where it shows no frame
+    ],
+    nullable=frozenset({"frame_vector"}),
+)
+
+# One row an example that a release left out, and why.
+REMOVED = _schema(
+    "removed",
+    [
+        ("example_id", pa.string()),
+        ("pair_id", pa.string()),
+        ("video_id", pa.string()),
+        ("reason", pa.string()),  # filter | exact | alike | too_many_alike | balance | rejected
+        ("detail", pa.string()),
+        ("kept", pa.string()),  # the example_id that stands for it; empty where none does
+    ],
+)

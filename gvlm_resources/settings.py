@@ -259,6 +259,100 @@ class ReasoningSettings(Section):
     timeout_s: float = Field(default=120.0, gt=0)
 
 
+class Quotas(Section):
+    """Most pairs of each kind for each started ten minutes of video, in each language."""
+
+    what: int = Field(default=8, ge=0)
+    when: int = Field(default=8, ge=0)
+    where: int = Field(default=6, ge=0)
+    how_many: int = Field(default=8, ge=0)
+    before_after: int = Field(default=6, ge=0)
+    state: int = Field(default=8, ge=0)
+    why: int = Field(default=6, ge=0)
+    summary: int = Field(default=4, ge=0)
+    said_or_shown: int = Field(default=6, ge=0)
+    unanswerable: int = Field(default=4, ge=0)
+
+
+Writer = Literal["templates", "openai"]
+Language = Literal["en", "de", "es", "fr"]
+
+
+class SynthesisSettings(Section):
+    """Who writes questions and answers about a video, and how many of each kind.
+
+    `templates` needs no model; `openai` asks the language model `model` of the server in the section `server`, one
+    stretch of `window_s` at a time. `budget_usd` and `budget_tokens` are for one video: where they are spent, the
+    stretches left are counted as not asked. Both writers may be named: every pair says which wrote it.
+    """
+
+    writers: tuple[Writer, ...] = ("templates",)
+    languages: tuple[Language, ...] = ("en",)
+    quotas: Quotas = Quotas()
+    min_confidence: float = Field(default=0.6, ge=0, le=1)
+    seed: int = Field(default=0, ge=0)
+    model: str = "Qwen/Qwen3-VL-8B-Instruct"
+    window_s: float = Field(default=60.0, ge=5)
+    intro_s: float = Field(default=15.0, ge=0)
+    max_frames: int = Field(default=6, ge=0, le=64)
+    max_rows: int = Field(default=120, ge=10)
+    max_tokens: int = Field(default=2048, ge=64)
+    budget_usd: float | None = Field(default=None, ge=0)
+    budget_tokens: int | None = Field(default=None, ge=0)
+
+    @field_validator("writers", "languages")
+    @classmethod
+    def _once_each(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names or len(set(names)) != len(names):
+            raise ValueError(f"name one or more, each once, got {list(names)}")
+        return names
+
+
+class Price(Section):
+    """US dollars for a million tokens."""
+
+    prompt_usd: float = Field(ge=0)
+    completion_usd: float = Field(ge=0)
+
+
+class ServerSettings(Section):
+    """The server that `synthesis` asks: its address, its pace and what it costs.
+
+    Changes when a result comes and what is paid for it, never what it is.
+
+    `budget_usd` and `budget_tokens` are for all replies ever stored in this lake: what would go beyond them is not
+    asked. `prices` come before those that ship with this package. 0 requests a minute is no limit.
+    """
+
+    base_url: str = "http://127.0.0.1:8000/v1"
+    concurrency: int = Field(default=4, ge=1, le=64)
+    requests_per_minute: int = Field(default=0, ge=0)
+    tokens_per_minute: int = Field(default=0, ge=0)
+    timeout_s: float = Field(default=120.0, gt=0)
+    budget_usd: float | None = Field(default=None, ge=0)
+    budget_tokens: int | None = Field(default=None, ge=0)
+    prices: dict[str, Price] = {}
+
+
+Curriculum = Literal["alignment", "dynamics", "long"]
+
+
+class ExampleSettings(Section):
+    """How pairs become training examples.
+
+    `alignment` shows one frame or region, `dynamics` `clip_s` seconds with sound, `long` up to `long_s` seconds of
+    frames, at most `long_frames`, in their order. `features` are the vectors computed here, or those imported.
+    """
+
+    curricula: tuple[Curriculum, ...] = ("alignment", "dynamics", "long")
+    clip_s: float = Field(default=10.0, ge=1, le=120)
+    clip_frames: int = Field(default=8, ge=1, le=64)
+    long_s: float = Field(default=300.0, ge=10)
+    long_frames: int = Field(default=64, ge=2, le=1024)
+    max_rows: int = Field(default=40, ge=0)
+    features: Literal["computed", "imported"] = "computed"
+
+
 class Settings(Section):
     profile: Literal["cpu", "light", "standard", "full"]
     video: VideoSettings = VideoSettings()
@@ -279,6 +373,9 @@ class Settings(Section):
     sounds: SoundSettings = SoundSettings()
     index: IndexSettings = IndexSettings()
     reasoning: ReasoningSettings = ReasoningSettings()
+    synthesis: SynthesisSettings = SynthesisSettings()
+    server: ServerSettings = ServerSettings()
+    examples: ExampleSettings = ExampleSettings()
 
 
 def load(profile: str, *, overrides: Path | None = None) -> Settings:

@@ -10,7 +10,7 @@ from gvlm_resources.settings import Settings
 MODELS = {
     name: f"{name}@1"
     for name in (
-        *("vad", "speech", "ocr", "second_reader", "text"),
+        *("vad", "speech", "ocr", "second_reader", "text", "writer"),
         *("siglip", "videomae", "wav2vec2", "entities", "sounds"),
     )
 }
@@ -55,7 +55,11 @@ BASE = Settings(profile="cpu")
         ("sounds", {"threshold": 0.7}, {"sound_events"}),
         ("compute", {"frame_batch": 1, "device": "cpu"}, set()),
         ("index", {"runtime": "sentence-transformers"}, {"timeline_index"}),
-        ("reasoning", {"top_k": 3}, set()),
+        ("reasoning", {"top_k": 3}, {"training_examples"}),
+        ("reasoning", {"timeout_s": 3}, set()),
+        ("synthesis", {"seed": 3}, {"qa_pairs"}),
+        ("server", {"concurrency": 3}, set()),
+        ("examples", {"clip_s": 5.0}, {"training_examples"}),
     ],
 )
 def test_a_setting_rebuilds_what_it_changes_and_nothing_else(section: str, values: dict, first: set[str]) -> None:

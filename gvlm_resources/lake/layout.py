@@ -4,6 +4,10 @@ catalogue/<video_id>.json           what was added; replays the `videos` partiti
 sources/<video_id>/source<suffix>   the video itself, addressed by its content
 quarantine/<id>.json                what could not become a video, and why
 questions/<question_id>.json        what was asked; replays the `questions` partitions
+releases/<name>.json                what a release was asked to be, frozen; replays the `releases` partitions
+reviews/<pair_id>.json              what people decided about pairs
+replies/<2 hex>/<call_id>.json      replies of language models that were paid for: never asked for twice
+imports/<video_id>/                 pairs and features made elsewhere, as they were imported
 results/<asset>/<partition>/        current.json, and the version it points at
 timeline/                           the LanceDB tables
 cache/                              converted models and locks: may be deleted at any time
@@ -60,6 +64,21 @@ class Layout:
 
     def question_record(self, question_id: str) -> Path:
         return self.questions() / f"{checked_key(question_id)}.json"
+
+    def releases(self) -> Path:
+        return self.root / "releases"
+
+    def release_record(self, name: str) -> Path:
+        return self.releases() / f"{checked_key(name)}.json"
+
+    def reviews(self) -> Path:
+        return self.root / "reviews"
+
+    def replies(self) -> Path:
+        return self.root / "replies"
+
+    def imports(self, video_id: str) -> Path:
+        return self.root / "imports" / checked_key(video_id)
 
     def results(self) -> Path:
         return self.root / "results"

@@ -13,18 +13,18 @@ from gvlm_resources import game as games
 from gvlm_resources.errors import QuestionError, SettingsError
 from gvlm_resources.lake.catalogue import Catalogue, VideoRecord
 from gvlm_resources.lake.store import Lake, read_table
-from gvlm_resources.reasoning.protocol import FRAME, RAISED, Row, StateReading, Video
+from gvlm_resources.reasoning.protocol import FRAME, Row, StateReading, Video
+from gvlm_resources.reasoning.recorded import recorded_kinds
 from gvlm_resources.schemas import STATUS_OK
 from gvlm_resources.timebase import Span
 from gvlm_resources.timeline import retrieval
 from gvlm_resources.timeline.retrieval import Hit, SearchableTimeline
-from gvlm_resources.timeline.rows import SPEECH, TEXT, TimelineRow
+from gvlm_resources.timeline.rows import TimelineRow
 
 if TYPE_CHECKING:
     from gvlm_resources.timeline.embedding import TextEncoder
     from gvlm_resources.timeline.find import Match
 
-ALWAYS_READ = (SPEECH, TEXT, "message", "scene_change", "black_screen")  # found in any game, with or without rules
 STATE_COLUMNS = ["state_id", "variable", "value", "start_ns", "end_ns", "confidence", "status"]
 SEEN = 0.5  # the words are more likely true of the frame than not, by the network's own probability
 FRAME_NS = 100_000_000  # span of a row that is a frame
@@ -147,16 +147,7 @@ def _recorded(game: str) -> tuple[str, ...]:
         known = games.load(game)
     except SettingsError:
         return ()
-    rules = [rule.model_dump() for rule in known.variables]
-    changes = {kind for rule in rules for name, kind in rule.items() if kind and _makes_events(name)}
-    raised = {
-        kind for kind, variable in RAISED.items() if any(v.gained_by and v.name == variable for v in known.variables)
-    }
-    return tuple(sorted({*changes, *raised, *(message.kind for message in known.messages), *ALWAYS_READ}))
-
-
-def _makes_events(field: str) -> bool:
-    return field.startswith("on_") or field == "gained_by"
+    return recorded_kinds(known)
 
 
 def _row(row: TimelineRow) -> Row:

@@ -95,13 +95,13 @@ def sample(
         raise SourceError("corrupt", f"{path.name} is not the file that was probed", remedy="probe it again")
     plan = sampling.plan(index, _wants(settings, hud_regions, outputs))
     written = [p for p in (outputs.frames, outputs.clips, outputs.hud_crops, outputs.audio) if p is not None]
-    try:
-        source = Source(path, found.decoder, found.extradata)
-        return _Pass(source, probe, plan, video_id, settings, hud_regions).run(outputs, threads, progress)
-    except BaseException:
+    with ExitStack() as undo:
         for target in written:
-            target.unlink(missing_ok=True)
-        raise
+            undo.callback(target.unlink, missing_ok=True)
+        source = Source(path, found.decoder, found.extradata)
+        done = _Pass(source, probe, plan, video_id, settings, hud_regions).run(outputs, threads, progress)
+        undo.pop_all()  # all is written: nothing to remove
+        return done
 
 
 def _wants(settings: Settings, hud_regions: tuple[HudRegion, ...], outputs: Outputs) -> Wants:

@@ -1,0 +1,1 @@
+"""Grounded questions and answers, training examples and releases made of them."""
