@@ -436,3 +436,14 @@ REMOVED = _schema(
         ("kept", pa.string()),  # the example_id that stands for it; empty where none does
     ],
 )
+
+# One row an example of a release, in the order of its lines: `offset` and `bytes` are those of the split's file.
+RELEASE_EXAMPLES = _schema(
+    "training_set",
+    [
+        *((field.name, field.type) for field in EXAMPLES if field.name != "frame_vector"),
+        ("split", pa.string()),  # train | validation | test
+        ("duplicate_group", pa.string()),  # the first video_id of those that share footage; never split
+        ("reviewed", pa.string()),  # accepted | fixed; empty where nobody looked
+    ],
+)
