@@ -1,4 +1,4 @@
-"""The partition sets. Both are replayed from the lake's catalogue, so that losing the instance loses no key."""
+"""The partition sets. All are replayed from the lake's catalogue, so that losing the instance loses no key."""
 
 import dagster as dg
 
@@ -6,6 +6,7 @@ from gvlm_resources.lake.catalogue import Catalogue
 
 videos = dg.DynamicPartitionsDefinition(name="videos")
 questions = dg.DynamicPartitionsDefinition(name="questions")
+releases = dg.DynamicPartitionsDefinition(name="releases")
 
 ADD_CHUNK = 5_000
 
@@ -15,6 +16,7 @@ def register(instance: dg.DagsterInstance, catalogue: Catalogue) -> dict[str, in
     wanted = {
         videos.name: catalogue.video_ids(),
         questions.name: catalogue.question_ids(),
+        releases.name: catalogue.release_names(),
     }
     added = {}
     for name, keys in wanted.items():

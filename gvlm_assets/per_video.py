@@ -20,6 +20,7 @@ from gvlm_resources import recipes
 from gvlm_resources.bindings import LakeFolder, Models, Profile
 from gvlm_resources.errors import GvlmError, LakeError, SourceError
 from gvlm_resources.game import Game
+from gvlm_resources.lake import imports
 from gvlm_resources.lake.catalogue import VideoRecord
 from gvlm_resources.lake.fingerprint import Recipe
 from gvlm_resources.lake.store import Draft, Lake, Result
@@ -76,6 +77,7 @@ class Work:
             settings=self.settings,
             game=self.game,
             models=self.models.identities(self.settings),
+            imports=imports.digests(self.lake.layout, self.video_id),
         )
 
     def upstream(self, asset: str) -> Result:

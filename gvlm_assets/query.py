@@ -7,7 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from gvlm_assets import show
+from gvlm_assets import evidence, show
+from gvlm_assets.evidence import FRAMES
 from gvlm_assets.partitions import questions
 from gvlm_assets.per_video import OWNERS
 from gvlm_resources import schemas
@@ -21,7 +22,6 @@ from gvlm_resources.settings import Settings
 CODE_VERSION = "2"
 ANSWER = "answer.json"
 INDEX = "timeline_index"
-FRAMES = "frame_index"
 
 
 @dg.asset(
@@ -107,37 +107,15 @@ def _indexes(lake: Lake, video_ids: Sequence[str]) -> Mapping[str, str]:
 
 
 def _answer(lake_folder: LakeFolder, question: QuestionRecord, settings: Settings, models: Models) -> Any:
-    from gvlm_resources.reasoning import library, retrieve
+    from gvlm_resources.reasoning import retrieve
 
-    source = library.LibrarySource(
-        lake=lake_folder.lake(),
-        catalogue=lake_folder.catalogue(),
-        store=lake_folder.timeline(),
-        encoder=models.text_encoder(settings),
-        video_ids=_scope(lake_folder, question),
-        looks=_looks(lake_folder, settings, models),
-    )
-    core = models.reasoning_core(settings.reasoning)
     return retrieve.answer(
-        question.text, source=source, core=core, settings=settings.reasoning, video_id=question.video_id or None
+        question.text,
+        source=evidence.source(lake_folder, settings, models, _scope(lake_folder, question)),
+        core=models.reasoning_core(settings.reasoning),
+        settings=settings.reasoning,
+        video_id=question.video_id or None,
     )
-
-
-def _looks(lake_folder: LakeFolder, settings: Settings, models: Models) -> Any:
-    """A search of the frames by what they look like. The text tower is loaded by the first question that needs it."""
-
-    def looks(words: str, video_ids: Sequence[str], span: Any, limit: int) -> Any:
-        from gvlm_resources.timeline import find
-
-        built = [key for key in video_ids if lake_folder.lake().find(FRAMES, key) is not None]
-        if not built:
-            return []
-        tower = models.siglip(settings)
-        frames = lake_folder.frames(tower.identity.dim)
-        space = models.space(settings)
-        return find.find(words, tower, frames, model=space, limit=limit, video_ids=built, span=span)
-
-    return looks
 
 
 def _metadata(

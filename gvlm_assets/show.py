@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gvlm_resources.reasoning.protocol import Answer
 
 LINES = 40
+PAIRS_OF_A_KIND = 4
 SHEET_FRAMES = 8
 STRIP_FRAMES = 6
 
@@ -60,6 +61,20 @@ def lines(rows: pa.Table) -> dg.MetadataValue:
 
 def _plain(text: str) -> str:
     return "".join(char if char.isprintable() and char != "`" else " " for char in text)
+
+
+def pairs(rows: pa.Table) -> dg.MetadataValue:
+    """The first pairs of each kind, in words."""
+    by_kind: dict[str, list[dict[str, Any]]] = {}
+    for row in rows.select(["kind", "start_ns", "end_ns", "question", "answer"]).to_pylist():
+        by_kind.setdefault(row["kind"], []).append(row)
+    lines = [
+        f"{kind:<14} [{Span(row['start_ns'], row['end_ns']).label()}] {_plain(row['question'])}\n"
+        f"{'':<14} {_plain(row['answer'])}"
+        for kind, found in sorted(by_kind.items())
+        for row in found[:PAIRS_OF_A_KIND]
+    ]
+    return dg.MetadataValue.md("```\n" + ("\n".join(lines) or "none") + "\n```")
 
 
 def contact_sheet(frames: Path, rows: pa.Table) -> dg.MetadataValue:

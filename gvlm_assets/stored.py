@@ -1,10 +1,16 @@
 """The files of each per-video result, and how a later stage opens them."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow.parquet as pq
+
 from gvlm_assets.per_video import Work
+from gvlm_resources import schemas
+from gvlm_resources.lake.store import read_table
 
 if TYPE_CHECKING:
+    from gvlm_resources.dataset.facts import Facts
     from gvlm_resources.video.probe import Probe
 
 PROBE = "probe.json"
@@ -22,9 +28,16 @@ ENTITIES = "entities.parquet"
 REGIONS = "regions.parquet"
 SOUNDS = "sounds.parquet"
 MATCHES = "matches.json"
+FRAME_MARKS = [name for name in schemas.FRAMES.names if name != "image"]
+WITHOUT_MASKS = [name for name in schemas.ENTITIES.names if name != "mask"]
 STATE = "state.parquet"
 EVENTS = "events.parquet"
 ROWS = "rows.parquet"
+PAIRS = "pairs.parquet"
+CALLS = "calls.parquet"
+CONTEXT = "context.json"
+EXAMPLE_LINES = "examples.jsonl"
+EXAMPLES = "examples.parquet"
 
 
 def probe(work: Work) -> "Probe":
@@ -32,3 +45,28 @@ def probe(work: Work) -> "Probe":
     from gvlm_resources.video.probe import Probe
 
     return Probe.from_json(work.upstream("video").path(PROBE).read_text())
+
+
+def facts(work: Work) -> "Facts":
+    """Everything that is known of this video, to ask about and to check against."""
+    from gvlm_resources.dataset import facts as known
+
+    return known.gather(
+        video_id=work.video_id,
+        title=work.record.title or work.video_id,
+        duration_ns=probe(work).duration_ns,
+        game=work.game,
+        events=read_table(work.upstream("timeline_events"), EVENTS),
+        state=read_table(work.upstream("game_state"), STATE),
+        ocr=read_table(work.upstream("ocr_text"), OCR),
+        speech=read_table(work.upstream("speech_transcript"), SPEECH),
+        sounds=read_table(work.upstream("sound_events"), SOUNDS),
+        entities=read_table(work.upstream("entity_tracks"), ENTITIES, columns=WITHOUT_MASKS),
+        frames=read_table(work.upstream("frames"), FRAMES, columns=FRAME_MARKS),
+    )
+
+
+def frame_image(frames: Path, frame_id: str) -> bytes | None:
+    """One frame of a stored table as JPEG; None where there is no such frame, or it could not be decoded."""
+    found = pq.read_table(frames, columns=["image"], filters=[("frame_id", "=", frame_id)]).column("image")
+    return (found[0].as_py() or None) if len(found) else None

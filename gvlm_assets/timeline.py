@@ -7,9 +7,6 @@ from gvlm_assets.per_video import Description, Draft, Face, Result, Work, step
 from gvlm_resources import schemas
 from gvlm_resources.lake.store import read_table
 
-FRAME_MARKS = [name for name in schemas.FRAMES.names if name != "image"]
-WITHOUT_MASKS = [name for name in schemas.ENTITIES.names if name != "mask"]
-
 
 def _build_state(work: Work, drafts: Mapping[str, Draft]) -> None:
     from gvlm_resources.timeline import state
@@ -40,9 +37,9 @@ def _build_events(work: Work, drafts: Mapping[str, Draft]) -> None:
         state=read_table(work.upstream("game_state"), stored.STATE),
         ocr=read_table(work.upstream("ocr_text"), stored.OCR),
         speech=read_table(work.upstream("speech_transcript"), stored.SPEECH),
-        frames=read_table(work.upstream("frames"), stored.FRAMES, columns=FRAME_MARKS),
+        frames=read_table(work.upstream("frames"), stored.FRAMES, columns=stored.FRAME_MARKS),
         sounds=read_table(work.upstream("sound_events"), stored.SOUNDS),
-        entities=read_table(work.upstream("entity_tracks"), stored.ENTITIES, columns=WITHOUT_MASKS),
+        entities=read_table(work.upstream("entity_tracks"), stored.ENTITIES, columns=stored.WITHOUT_MASKS),
     )
     drafts["timeline_events"].table(stored.EVENTS, rows, schemas.TIMELINE_EVENTS)
 
@@ -79,7 +76,7 @@ def _build_index(work: Work, drafts: Mapping[str, Draft]) -> None:
         events=read_table(work.upstream("timeline_events"), stored.EVENTS),
         ocr=read_table(work.upstream("ocr_text"), stored.OCR),
         speech=read_table(work.upstream("speech_transcript"), stored.SPEECH),
-        frames=read_table(work.upstream("frames"), stored.FRAMES, columns=FRAME_MARKS),
+        frames=read_table(work.upstream("frames"), stored.FRAMES, columns=stored.FRAME_MARKS),
     )
     rows = index_rows.with_vectors(rows, work.models.text_encoder(work.settings))
     drafts["timeline_index"].table(stored.ROWS, rows, schemas.TIMELINE_INDEX)

@@ -55,7 +55,7 @@ def of(settings: Settings, folders: Folders) -> Mapping[str, str]:
 
 def _writers(settings: Settings) -> str:
     """Who writes pairs. A server's model is known by its name alone."""
-    named = {"templates": TEMPLATES, "openai": settings.synthesis.model}
+    named = {"templates": TEMPLATES, "openai": f"{settings.synthesis.model}@server"}
     return ", ".join(named[writer] for writer in settings.synthesis.writers)
 
 

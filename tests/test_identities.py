@@ -21,7 +21,19 @@ from gvlm_resources.settings import (
 )
 from tests.encoders import tiny_tower
 
-KEYS = {"vad", "text", "speech", "ocr", "siglip", "videomae", "wav2vec2", "entities", "sounds", "second_reader"}
+KEYS = {
+    "vad",
+    "text",
+    "speech",
+    "writer",
+    "ocr",
+    "siglip",
+    "videomae",
+    "wav2vec2",
+    "entities",
+    "sounds",
+    "second_reader",
+}
 
 
 @pytest.fixture

@@ -82,6 +82,7 @@ def test_another_profile_with_the_same_values_rebuilds_nothing() -> None:
         ("hud", (REGION.model_copy(update={"box": (0.1, 0.8, 0.3, 0.95)}),), {"hud_crops", "ocr_text", "game_state"}),
         ("variables", (), {"game_state", "timeline_events"}),
         ("messages", (), {"timeline_events"}),
+        ("concepts", ("door",), {"entity_tracks", "frame_index", "qa_pairs"}),
         ("sentences", {"damage": ("Ouch.",)}, {"timeline_events"}),
     ],
 )
@@ -95,9 +96,23 @@ def test_another_revision_of_a_model_rebuilds_what_it_made() -> None:
     assert changed(fingerprints(BASE), after) == set(downstream({"ocr_text"}))
 
 
+def test_what_was_imported_for_a_video_rebuilds_what_takes_it_in() -> None:
+    recipes = {
+        name: expected(source="aa", settings=BASE, game=GAME, models=MODELS, imports=given)
+        for name, given in {"none": {}, "one": {"pairs": "1"}, "other": {"pairs": "2"}}.items()
+    }
+    fresh = {name: {asset: r.fingerprint() for asset, r in found.items()} for name, found in recipes.items()}
+    assert fresh["none"] == fingerprints(BASE)
+    assert changed(fresh["none"], fresh["one"]) == set(downstream({"qa_pairs"}))
+    assert changed(fresh["one"], fresh["other"]) == set(downstream({"qa_pairs"}))
+
+
 def test_every_stage_names_sections_and_parts_that_exist() -> None:
     for stage in STAGES.values():
-        assert set(stage.settings) <= set(Settings.model_fields)
+        for name in stage.settings:
+            section, _, key = name.partition(".")
+            assert section in Settings.model_fields
+            assert not key or key in type(getattr(BASE, section)).model_fields
         assert set(stage.game) <= set(Game.model_fields)
         assert set(stage.upstream) <= set(STAGES)
 

@@ -137,6 +137,10 @@ class Catalogue:
             self.video(record.video_id)
         _store(self.layout.question_record(record.question_id), asdict(record))
 
+    def release_names(self) -> list[str]:
+        """Names of the releases that were asked for; `releases.py` reads and writes their specs."""
+        return _keys(self.layout.releases())
+
     def quarantined(self) -> list[QuarantineRecord]:
         return [
             QuarantineRecord(**_load(self.layout.quarantine() / f"{key}.json"))
