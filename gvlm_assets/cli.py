@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gvlm_assets import environment
+from gvlm_assets import environment, release_cli
 from gvlm_assets.models_cli import models_app
 from gvlm_resources import settings as settings_module
 from gvlm_resources.errors import GvlmError
@@ -45,6 +45,10 @@ def main() -> None:
 
 
 app.add_typer(models_app, name="models", help="The checkpoints of the profiles: fetch them, list them.")
+app.add_typer(release_cli.release_app, name="release", help="Training sets: create, show, compare, export.")
+app.add_typer(release_cli.import_app, name="import", help="Take in pairs and features made elsewhere.")
+app.command()(release_cli.review)
+app.command()(release_cli.pairs)
 
 
 @app.command()

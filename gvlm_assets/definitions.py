@@ -2,7 +2,19 @@
 
 import dagster as dg
 
-from gvlm_assets import embeddings, entities, environment, ingest, query, sampling, sounds, text, timeline
+from gvlm_assets import (
+    datasets,
+    embeddings,
+    entities,
+    environment,
+    ingest,
+    query,
+    sampling,
+    sounds,
+    synthesis,
+    text,
+    timeline,
+)
 from gvlm_assets.partitions import questions, videos
 from gvlm_resources.bindings import LakeFolder, Models, Profile
 from gvlm_resources.lake.layout import Layout
@@ -24,6 +36,8 @@ PER_VIDEO = [
     timeline.game_state,
     timeline.timeline_events,
     timeline.timeline_index,
+    synthesis.qa_pairs,
+    datasets.training_examples,
 ]
 PER_VIDEO_SELECTION = dg.AssetSelection.assets(*PER_VIDEO)
 
@@ -36,7 +50,7 @@ def build(env: environment.Environment) -> dg.Definitions:
     ]
     answering = dg.AssetSelection.assets(query.answers)
     return dg.Definitions(
-        assets=[*nightly, ingest.quarantine, query.answers],
+        assets=[*nightly, ingest.quarantine, datasets.training_set, query.answers],
         jobs=[
             dg.define_asset_job(
                 "build_video",
@@ -44,6 +58,7 @@ def build(env: environment.Environment) -> dg.Definitions:
                 description="Everything from the source video to its rows of the searchable timeline.",
             ),
             query.ask,
+            datasets.create_release,
             automation.compact_timeline,
         ],
         sensors=[

@@ -107,6 +107,11 @@ class Runner:
         """Materialise the answer to one question."""
         return self._run([dg.AssetKey("answers")], question_id, show=lambda line: None)
 
+    def release(self, name: str) -> Outcome:
+        """Materialise one release. Its partition is added where the instance does not know it yet."""
+        partitions.register(self._instance, Catalogue(Layout(self._env.lake)))
+        return self._run([dg.AssetKey("training_set")], name, show=lambda line: None)
+
     def _resolve(self, select: str) -> set[dg.AssetKey]:
         try:
             selections = [dg.AssetSelection.from_string(part.strip()) for part in select.split(",")]

@@ -1,5 +1,6 @@
 """Metadata for the Dagster UI: small tables, counts and pictures of a stored result."""
 
+import json
 import wave
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 LINES = 40
 PAIRS_OF_A_KIND = 4
+EXAMPLE_CHARS = 1_600
 SHEET_FRAMES = 8
 STRIP_FRAMES = 6
 
@@ -75,6 +77,24 @@ def pairs(rows: pa.Table) -> dg.MetadataValue:
         for row in found[:PAIRS_OF_A_KIND]
     ]
     return dg.MetadataValue.md("```\n" + ("\n".join(lines) or "none") + "\n```")
+
+
+def examples(lines: Path, rows: pa.Table) -> dg.MetadataValue:
+    """The first example of each curriculum, turn by turn."""
+    shown: dict[str, str] = {}
+    for row in rows.select(["curriculum", "offset", "bytes"]).to_pylist():
+        if row["curriculum"] not in shown:
+            with lines.open("rb") as file:
+                file.seek(row["offset"])
+                turns = json.loads(file.read(row["bytes"]))["conversations"]
+            shown[row["curriculum"]] = "\n".join(f"{turn['from']}: {_shortened(turn['value'])}" for turn in turns)
+    text = "\n\n".join(f"[{curriculum}]\n{turns}" for curriculum, turns in shown.items())
+    return dg.MetadataValue.md(f"```\n{text or 'none'}\n```")
+
+
+def _shortened(text: str) -> str:
+    plain = "\n".join(_plain(line) for line in text.splitlines())
+    return plain if len(plain) <= EXAMPLE_CHARS else f"{plain[: EXAMPLE_CHARS // 2]} ... {plain[-EXAMPLE_CHARS // 2 :]}"
 
 
 def contact_sheet(frames: Path, rows: pa.Table) -> dg.MetadataValue:

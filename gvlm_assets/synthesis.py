@@ -122,7 +122,7 @@ qa_pairs = step(
             frozenset({"openai", "parquet"}),
             {
                 "pairs_cite_rows": "Every kept pair rests on rows that are there.",
-                "few_pairs_dropped": "At most half of what was written was dropped as not grounded; it warns otherwise.",
+                "few_pairs_dropped": "At most half of what was written was dropped as not grounded.",
                 "calls_were_read": "At most a tenth of the language model's replies could not be read.",
             },
             _describe,

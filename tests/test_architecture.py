@@ -36,7 +36,7 @@ PURE = [
     "gvlm_resources/evaluation/spotting.py",
 ]
 TRUTH = {"gvlm_resources.simulator", "gvlm_resources.evaluation", "gvlm_resources.encoders.pretrain"}
-ASSET_MODULES = ["ingest", "sampling", "text", "embeddings", "entities", "sounds", "timeline", "query"]
+ASSET_MODULES = ["ingest", "sampling", "text", "embeddings", "entities", "sounds", "timeline", "synthesis", "datasets", "query"]
 
 
 def sources(*folders: str) -> list[Path]:

@@ -26,6 +26,11 @@ TABLES = {
     "game_state": schemas.GAME_STATE,
     "timeline_events": schemas.TIMELINE_EVENTS,
     "timeline_index": schemas.TIMELINE_INDEX,
+    "qa_pairs": schemas.QA_PAIRS,
+    "qa_calls": schemas.QA_CALLS,
+    "training_examples": schemas.EXAMPLES,
+    "training_set": schemas.RELEASE_EXAMPLES,
+    "removed": schemas.REMOVED,
 }
 
 

@@ -3,6 +3,7 @@ import typing
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 from pydantic import ValidationError
 
 from gvlm_resources import recipes
@@ -95,7 +96,7 @@ def test_settings_do_not_change_once_loaded() -> None:
 
 def test_every_section_is_part_of_some_fingerprint_unless_it_changes_no_result() -> None:
     used = {section for stage in recipes.STAGES.values() for section in stage.settings}
-    assert set(SECTIONS) - used == {"download", "compute", "reasoning"}  # the answers' own recipe holds `reasoning`
+    assert set(SECTIONS) - used == {"download", "compute", "reasoning", "server"}  # the answers' own recipe holds `reasoning`
 
 
 def documented() -> dict[str, tuple[str, dict[str, list[str]]]]:
@@ -111,6 +112,8 @@ def documented() -> dict[str, tuple[str, dict[str, list[str]]]]:
 def shown(value: object) -> str:
     if isinstance(value, tuple):
         return f"`{list(value)}`"
+    if isinstance(value, BaseModel):
+        return f"`{value.model_dump()}`".replace("'", "")
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 
@@ -123,6 +126,8 @@ def default(section: str, name: str) -> str:
 def allowed(field: typing.Any) -> str:
     if typing.get_origin(field.annotation) is typing.Literal:
         return "one of " + ", ".join(f"`{value}`" for value in typing.get_args(field.annotation))
+    if not isinstance(field.default, str | float | int | tuple | None):
+        return "mapping"
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
     bounds = [f"{signs[n]} {getattr(m, n):g}" for m in field.metadata for n in signs if getattr(m, n, None) is not None]
     return ", ".join(bounds) or ("text" if field.annotation is str else "list of text")
@@ -137,7 +142,7 @@ def test_the_page_lists_every_setting_with_its_defaults_and_what_it_rebuilds(sec
     }
     assert all(len(cells) == 3 and cells[2].endswith(".") for cells in rows.values())
     direct = {stage.asset for stage in recipes.STAGES.values() if section in stage.settings}
-    rebuilt = ["answers"] if section == "reasoning" else recipes.downstream(direct)
+    rebuilt = ["answers", "training_examples"] if section == "reasoning" else recipes.downstream(direct)
     assert re.findall(r"`(\w+)`", paragraph) == rebuilt
 
 

@@ -1,0 +1,271 @@
+"""`gvlm release`, `gvlm review`, `gvlm pairs` and `gvlm import`: from pairs to a training set that people have looked at."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gvlm_assets import environment, releasing, stored
+from gvlm_resources.bindings import LakeFolder
+from gvlm_resources.lake.catalogue import Catalogue
+from gvlm_resources.lake.layout import Layout
+from gvlm_resources.lake.store import Lake, read_table
+from gvlm_resources.schemas import STATUS_OK
+
+FAILED, PARTLY = 1, 3
+
+release_app = typer.Typer(no_args_is_help=True)
+import_app = typer.Typer(no_args_is_help=True)
+
+
+def _folder() -> LakeFolder:
+    return LakeFolder(root=str(environment.read().lake))
+
+
+@release_app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="The release's name: letters, digits, '-' and '_'.")],
+    video: Annotated[
+        list[str] | None, typer.Option(help="A video id; again for more. Without any: every video.")
+    ] = None,
+    game: Annotated[list[str] | None, typer.Option(help="Only videos of this game; again for more.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Only this kind of question; again for more.")] = None,
+    curriculum: Annotated[list[str] | None, typer.Option(help="alignment, dynamics or long; again for more.")] = None,
+    language: Annotated[list[str] | None, typer.Option(help="Only this language; again for more.")] = None,
+    made_by: Annotated[list[str] | None, typer.Option(help="Only writers that begin so: `templates`, `Qwen/`.")] = None,
+    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Least confidence of an example.")] = 0.0,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest example, in words and marks.")] = None,
+    reviewed_only: Annotated[bool, typer.Option("--reviewed-only", help="Only what people accepted or fixed.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Decides splits, balance and order.")] = 0,
+    train: Annotated[float, typer.Option(min=0, max=1)] = 0.8,
+    validation: Annotated[float, typer.Option(min=0, max=1)] = 0.1,
+    test: Annotated[float, typer.Option(min=0, max=1)] = 0.1,
+    largest_share: Annotated[float, typer.Option(min=0.01, max=1, help="Most of a split that is one kind.")] = 0.3,
+    most_alike: Annotated[int, typer.Option(min=1, help="Most examples in the same words.")] = 50,
+    build: Annotated[bool, typer.Option(help="Build it at once.")] = True,
+) -> None:
+    """Freeze what a release is made of, and build it: deduplicated, balanced, split by video, with its card."""
+    folder = _folder()
+    choice = releasing.choose(folder, video or (), games=game or ())
+    for video_id in choice.unbuilt:
+        typer.secho(f"left out: {video_id} has no training examples; `gvlm build {video_id}`", fg="yellow", err=True)
+    spec = releasing.spec(
+        folder,
+        name,
+        [each.video_id for each in choice.inputs],
+        seed=seed,
+        filters={
+            "kinds": tuple(kind or ()),
+            "curricula": tuple(curriculum or ()),
+            "languages": tuple(language or ()),
+            "made_by": tuple(made_by or ()),
+            "min_confidence": min_confidence,
+            "max_tokens": max_tokens,
+            "reviewed_only": reviewed_only,
+        },
+        ratios={"train": train, "validation": validation, "test": test},
+        dedup={"most_alike": most_alike},
+        balance={"largest_share": largest_share},
+    )
+    is_new = releasing.record(folder, spec)
+    typer.echo(
+        f"{'created' if is_new else 'known'}  {name}: {len(spec.inputs)} videos, {len(spec.decisions)} decisions"
+    )
+    if build:
+        _build(name)
+
+
+@release_app.command("build")
+def build_release(name: Annotated[str, typer.Argument(help="A release that was created.")]) -> None:
+    """Build a release through Dagster. One that is built stays as it is."""
+    _build(name)
+
+
+def _build(name: str) -> None:
+    from gvlm_assets import running
+
+    with running.Runner(environment.read()) as runner:
+        outcome = runner.release(name)
+    for message in outcome.failures:
+        typer.secho(f"failed: {message}", fg="red", err=True)
+    for message in outcome.failed_checks:
+        typer.secho(f"check failed: {message}", fg="yellow", err=True)
+    if not outcome.succeeded:
+        raise typer.Exit(FAILED)
+    show(name)
+    if outcome.failed_checks:
+        raise typer.Exit(PARTLY)
+
+
+@release_app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A release that is built.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
+) -> None:
+    """What a release holds, and where its files are."""
+    _, release = releasing.stored_release(_folder(), name)
+    if as_json:
+        typer.echo(json.dumps(release.manifest, indent=2))
+        return
+    rows = release.index
+    splits = Counter(rows.column("split").to_pylist())
+    typer.echo(
+        f"{name}: {rows.num_rows} examples: " + ", ".join(f"{splits[s]} {s}" for s in ("train", "validation", "test"))
+    )
+    for title, column in (("kinds", "kind"), ("curricula", "curriculum"), ("writers", "made_by")):
+        typer.echo(f"  {title:<10} {_counted(rows.column(column).to_pylist())}")
+    typer.echo(f"  {'removed':<10} {_counted(release.removed.column('reason').to_pylist()) or 'none'}")
+    typer.echo(f"  {'files':<10} {release.folder}")
+    typer.echo(f"  {'card':<10} {release.folder / 'card.html'}")
+
+
+def _counted(values: Sequence[str]) -> str:
+    return ", ".join(f"{count} {value}" for value, count in Counter(values).most_common())
+
+
+@release_app.command("list")
+def list_releases() -> None:
+    """The releases that were created, and whether they are built."""
+    from gvlm_resources.lake import releases
+
+    lake = Lake(environment.read().lake)
+    for name in Catalogue(lake.layout).release_names():
+        spec = releases.read(lake.layout, name)
+        built = lake.find(releasing.SET, name) is not None
+        typer.echo(f"{name:<40} {len(spec.inputs):>5} videos  {'built' if built else 'not built'}")
+
+
+@release_app.command()
+def diff(
+    a: Annotated[str, typer.Argument(help="A release.")],
+    b: Annotated[str, typer.Argument(help="Another one.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """What differs between two releases: videos, settings, examples, splits."""
+    from gvlm_resources.dataset import diff as comparing
+
+    folder = _folder()
+    found = comparing.diff(releasing.stored_release(folder, a)[1], releasing.stored_release(folder, b)[1])
+    typer.echo(json.dumps(found.as_json(), indent=2) if as_json else found.as_text())
+
+
+@release_app.command()
+def export(
+    name: Annotated[str, typer.Argument(help="A release that is built.")],
+    form: Annotated[str, typer.Option("--format", help="hf, chat, llava, swift or webdataset.")],
+    to: Annotated[Path, typer.Option(help="A new folder, or one with an earlier export of the same format.")],
+) -> None:
+    """Write a release as another tool reads it, with the pictures."""
+    from gvlm_resources.dataset.export import write
+
+    folder = _folder()
+    _, release = releasing.stored_release(folder, name)
+    done = write.write(form, release, to, releasing.frames(folder.lake()))
+    typer.echo(f"{form}: {done.rows} rows, {done.pictures} pictures in {to}")
+    for note in done.notes:
+        typer.secho(f"  note: {note}", dim=True)
+
+
+def review(
+    name: Annotated[str, typer.Argument(metavar="RELEASE", help="A release that is built.")],
+    file: Annotated[Path | None, typer.Option(help="Write a review file here, to edit as a spreadsheet.")] = None,
+    apply: Annotated[Path | None, typer.Option(help="Take the decisions out of an edited review file.")] = None,
+    port: Annotated[int, typer.Option(help="Port of the page; 0 takes a free one.")] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+) -> None:
+    """Look at a release pair by pair, with frame and clip: accept, fix or reject. Decisions feed the next release."""
+    from gvlm_resources.dataset import review as reviewing
+
+    folder = _folder()
+    layout = folder.lake().layout
+    _, release = releasing.stored_release(folder, name)
+    if file is not None:
+        count = reviewing.write_file(release, file, reviewing.decisions(layout))
+        typer.echo(f"{count} pairs in {file}; edit it, then `gvlm review {name} --apply {file}`")
+        return
+    if apply is not None:
+        _apply(reviewing.read_file(apply, release, layout))
+        return
+    _serve(folder, release, port, browser)
+
+
+def _apply(report: Any) -> None:
+    for problem in report.problems:
+        typer.secho(f"left out: {problem}", fg="yellow", err=True)
+    typer.echo(f"{report.applied} decisions kept; they are part of the next `gvlm release create`")
+    if report.problems:
+        raise typer.Exit(PARTLY)
+
+
+def _serve(folder: LakeFolder, release: Any, port: int, browser: bool) -> None:
+    from gvlm_resources.dataset import review_page
+
+    lake, catalogue = folder.lake(), folder.catalogue()
+    server = review_page.serve(
+        release,
+        lake.layout,
+        evidence=releasing.evidence_words(lake),
+        frame=releasing.frames(lake),
+        source_path=lambda video_id: catalogue.source_path(catalogue.video(video_id)),
+        port=port,
+    )
+    typer.echo(f"Reviewing {release.spec.name} at {server.url}\nCtrl+C ends it; every decision is kept at once.")
+    if browser:
+        typer.launch(server.url)
+    try:
+        server.wait()
+    except KeyboardInterrupt:
+        typer.echo("")
+    finally:
+        server.stop()
+
+
+def pairs(
+    video: Annotated[str, typer.Argument(help="A video id.")],
+    kind: Annotated[str, typer.Option(help="Only this kind of question.")] = "",
+    dropped: Annotated[bool, typer.Option("--dropped", help="Those that were dropped, and why.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """The questions and answers about a video."""
+    lake = Lake(environment.read().lake)
+    rows = read_table(lake.get("qa_pairs", video), stored.PAIRS).to_pylist()
+    chosen = [row for row in rows if (row["status"] != STATUS_OK) == dropped and kind in ("", row["kind"])]
+    if as_json:
+        typer.echo(json.dumps(chosen, indent=2))
+        return
+    for row in chosen:
+        why = f"  [{row['reason']}: {row['detail']}]" if dropped else ""
+        typer.echo(f"{row['kind']:<14} Q: {row['question']}\n{'':<14} A: {row['answer']}{why}")
+    typer.echo(f"{len(chosen)} of {len(rows)} pairs")
+
+
+@import_app.command("pairs")
+def import_pairs(
+    file: Annotated[Path, typer.Argument(help="JSON or JSONL: question and answer, or messages.")],
+    video: Annotated[str, typer.Option(help="The video that they are about.")],
+) -> None:
+    """Take in questions and answers made elsewhere. They are held against the video's timeline at the next build."""
+    from gvlm_resources.dataset import peer
+
+    layout = Layout(environment.read().lake)
+    count = peer.import_pairs(layout, Catalogue(layout).video(video).video_id, file)
+    typer.echo(f"{count} pairs taken in; next: `gvlm build {video} --select qa_pairs+`")
+
+
+@import_app.command("features")
+def import_features(
+    file: Annotated[Path, typer.Argument(help="An `_embeddings.pt` file of gameplay-vision-llm.")],
+    video: Annotated[str, typer.Option(help="The video that they are of.")],
+) -> None:
+    """Take in vectors made elsewhere. `examples: {features: imported}` has training examples use them."""
+    from gvlm_resources.dataset import peer
+
+    env = environment.read()
+    lake = Lake(env.lake)
+    key = Catalogue(lake.layout).video(video).video_id
+    frames = read_table(lake.get("frames", key), stored.FRAMES, columns=["frame_id", "pts_ns", "status"])
+    for line in peer.import_features(lake.layout, key, file, frames):
+        typer.echo(line)

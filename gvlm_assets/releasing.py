@@ -1,0 +1,217 @@
+"""Releases of a lake: what goes into one, how it is built once and then stays, and what its checks say."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gvlm_assets import stored
+from gvlm_resources import schemas
+from gvlm_resources.bindings import LakeFolder
+from gvlm_resources.errors import ReleaseError
+from gvlm_resources.lake.fingerprint import Recipe, canonical_json
+from gvlm_resources.lake.store import Lake, Result, read_table
+
+if TYPE_CHECKING:
+    from gvlm_resources.dataset.audit import AuditFinding, Known
+    from gvlm_resources.dataset.release_files import Release
+    from gvlm_resources.dataset.release_spec import Input, ReleaseSpec
+
+SET = "training_set"
+EXAMPLES = "training_examples"
+CHECKS = {
+    "leakage": "No video, footage, pair or example stands in two splits.",
+    "repeated_words": "The words of held-out examples seldom stand in train as well; it warns otherwise.",
+    "empty_split": "Every split that was asked for holds examples.",
+    "schema": "Every line is valid.",
+    "broken_references": "Every frame, vector, box and evidence id is there.",
+    "manifest": "The files are those that the manifest names.",
+    "licence_unknown": "Every video's licence is known.",
+    "label_balance": "No kind of question is more of a split than was allowed; it warns otherwise.",
+    "time_coverage": "Most of the minutes of the videos have an example; it warns otherwise.",
+}
+EVIDENCE = {
+    "timeline_events": (stored.EVENTS, "event_id"),
+    "game_state": (stored.STATE, "state_id"),
+    "ocr_text": (stored.OCR, "ocr_id"),
+    "speech_transcript": (stored.SPEECH, "speech_id"),
+    "sound_events": (stored.SOUNDS, "sound_id"),
+    "entity_tracks": (stored.ENTITIES, "entity_id"),
+    "frames": (stored.FRAMES, "frame_id"),
+}
+VECTORS = {
+    "siglip_embeddings": (stored.SIGLIP, "frame_id"),
+    "videomae_embeddings": (stored.VIDEOMAE, "clip_id"),
+    "wav2vec2_embeddings": (stored.WAV2VEC2, "window_id"),
+    "region_embeddings": (stored.REGIONS, "region_id"),
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The videos of a release, and those that were left out because their examples are not built."""
+
+    inputs: Sequence["Input"]
+    unbuilt: Sequence[str]
+
+
+def choose(lake_folder: LakeFolder, video_ids: Sequence[str], *, games: Sequence[str] = ()) -> Choice:
+    """The videos named, or all of the library (of these games). Raises ReleaseError where one that is named has no
+    training examples, or none has any."""
+    lake, catalogue = lake_folder.lake(), lake_folder.catalogue()
+    wanted = sorted(set(video_ids)) or catalogue.video_ids()
+    records = [record for record in map(catalogue.video, wanted) if not games or record.game in games]
+    unbuilt = [record.video_id for record in records if lake.find(EXAMPLES, record.video_id) is None]
+    if unbuilt and video_ids:
+        raise ReleaseError(
+            f"{', '.join(unbuilt[:5])} has no training examples", remedy=f"run `gvlm build {' '.join(unbuilt[:5])}`"
+        )
+    inputs = [_input(lake, record) for record in records if record.video_id not in unbuilt]
+    if not inputs:
+        raise ReleaseError("no video has training examples", remedy="run `gvlm build` first")
+    return Choice(inputs, unbuilt)
+
+
+def _input(lake: Lake, record: Any) -> "Input":
+    from gvlm_resources.dataset.release_spec import Input
+
+    probe = json.loads(lake.get("video", record.video_id).path(stored.PROBE).read_text())
+    return Input(
+        video_id=record.video_id,
+        fingerprint=lake.get(EXAMPLES, record.video_id).fingerprint,
+        source_sha256=record.sha256,
+        title=record.title,
+        game=record.game,
+        licence=record.licence,
+        origin=record.origin,
+        duration_ns=probe["duration_ns"],
+    )
+
+
+def spec(lake_folder: LakeFolder, name: str, video_ids: Sequence[str], **parts: Any) -> "ReleaseSpec":
+    """What a release of these videos (none: of all) is, with what reviewers have decided by now."""
+    from gvlm_resources.dataset import release, review
+
+    decisions = review.decisions(lake_folder.lake().layout)
+    return release.spec_of(name, choose(lake_folder, video_ids).inputs, decisions=decisions, **parts)
+
+
+def record(lake_folder: LakeFolder, wanted: "ReleaseSpec") -> bool:
+    """Keep what was asked for; False where it was asked before. Raises ReleaseError for another one of that name."""
+    from gvlm_resources.lake import releases
+
+    return releases.add(lake_folder.lake().layout, wanted)
+
+
+def build(lake_folder: LakeFolder, name: str, *, code_version: str, say: Callable[[str], None]) -> "list[AuditFinding]":
+    """Build a release that is not there yet, and what its checks say; nothing where it is there.
+
+    Raises ReleaseError where an input has changed.
+    """
+    from gvlm_resources.dataset import release
+    from gvlm_resources.lake import releases
+
+    lake = lake_folder.lake()
+    wanted = releases.read(lake.layout, name)
+    with lake.lock(SET, name):
+        if lake.find(SET, name) is not None:
+            say(f"{name} is frozen: nothing is built again")
+            return []
+        shards = _shards(lake, wanted)
+        with lake.write(_recipe(wanted, code_version), name) as draft:
+            release.build(wanted, shards, draft.folder)
+            return _told(lake_folder, draft.folder)
+
+
+def _recipe(wanted: "ReleaseSpec", code_version: str) -> Recipe:
+    return Recipe(
+        asset=SET,
+        code_version=code_version,
+        schema_version=schemas.VERSION,
+        source=hashlib.sha256(canonical_json(wanted.model_dump(mode="json")).encode()).hexdigest(),
+        upstream={f"{EXAMPLES}/{video.video_id}": video.fingerprint for video in wanted.inputs},
+    )
+
+
+def _shards(lake: Lake, wanted: "ReleaseSpec") -> Mapping[str, Path]:
+    """The folder of each video's examples, which must be those that the spec pinned."""
+    found = {video.video_id: lake.find(EXAMPLES, video.video_id) for video in wanted.inputs}
+    pinned = {video.video_id: video.fingerprint for video in wanted.inputs}
+    changed = [key for key, result in found.items() if result is None or result.fingerprint != pinned[key]]
+    if changed:
+        raise ReleaseError(
+            f"the training examples of {', '.join(changed[:5])} are not those that {wanted.name} was made of",
+            remedy="build them with the settings of that time, or create a new release with `gvlm release create`",
+        )
+    return {key: result.folder for key, result in found.items() if result is not None}
+
+
+def _told(lake_folder: LakeFolder, folder: Path) -> "list[AuditFinding]":
+    """What the checks say of a release that was just made; its card is written beside it."""
+    from gvlm_resources.dataset import audit, card, card_html
+    from gvlm_resources.dataset.release_files import CARD_HTML, CARD_MARKDOWN, Release
+
+    release = Release(folder)
+    found = audit.findings(release, lambda video_id: known(lake_folder.lake(), video_id))
+    pictures = frames(lake_folder.lake())
+    (folder / CARD_MARKDOWN).write_text(card.markdown(release, found, pictures), encoding="utf-8")
+    (folder / CARD_HTML).write_text(card_html.html(release, found, pictures), encoding="utf-8")
+    return found
+
+
+def findings(lake_folder: LakeFolder, name: str) -> "list[AuditFinding]":
+    """What the checks say of a stored release now: a video that was deleted since has broken references."""
+    from gvlm_resources.dataset import audit
+
+    _, release = stored_release(lake_folder, name)
+    return audit.findings(release, lambda video_id: known(lake_folder.lake(), video_id))
+
+
+def stored_release(lake_folder: LakeFolder, name: str) -> "tuple[Result, Release]":
+    """Raises ReleaseError where there is none of that name, or it is not built."""
+    from gvlm_resources.dataset.release_files import Release
+    from gvlm_resources.lake import releases
+
+    lake = lake_folder.lake()
+    wanted = releases.read(lake.layout, name)
+    result = lake.find(SET, wanted.name)
+    if result is None:
+        raise ReleaseError(f"the release {name} is not built", remedy=f"run `gvlm release build {name}`")
+    return result, Release(result.folder)
+
+
+def frames(lake: Lake) -> Callable[[str, str], bytes | None]:
+    """A sampled frame as JPEG, by video and id."""
+
+    @cache
+    def path(video_id: str) -> Path | None:
+        found = lake.find("frames", video_id)
+        return found.path(stored.FRAMES) if found is not None else None
+
+    def frame(video_id: str, frame_id: str) -> bytes | None:
+        found = path(video_id)
+        return stored.frame_image(found, frame_id) if found is not None else None
+
+    return frame
+
+
+def known(lake: Lake, video_id: str) -> "Known":
+    """The ids of everything that an example of this video may refer to."""
+    from gvlm_resources.dataset.audit import Known
+
+    evidence = {asset: _ids(lake, asset, video_id, *place) for asset, place in EVIDENCE.items()}
+    return Known(
+        frames=evidence["frames"],
+        rows={asset: _ids(lake, asset, video_id, *place) for asset, place in VECTORS.items()},
+        evidence=frozenset().union(*evidence.values()),
+    )
+
+
+def _ids(lake: Lake, asset: str, video_id: str, name: str, column: str) -> frozenset[str]:
+    found = lake.find(asset, video_id)
+    if found is None:
+        return frozenset()
+    return frozenset(read_table(found, name, columns=[column]).column(column).to_pylist())

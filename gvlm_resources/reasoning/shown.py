@@ -1,0 +1,18 @@
+"""What a question's prompt would show of a video: the same look-ups and the same lines, for training on them."""
+
+from __future__ import annotations
+
+from gvlm_resources.reasoning import prompts, retrieve
+from gvlm_resources.reasoning.protocol import EvidenceSource
+from gvlm_resources.reasoning.question import parse
+from gvlm_resources.settings import ReasoningSettings
+
+
+def timeline_for(
+    question_text: str, *, source: EvidenceSource, settings: ReasoningSettings, video_id: str, max_rows: int
+) -> str:
+    """The evidence of a question about one video as its prompt has it, at most `max_rows` rows of it."""
+    videos = retrieve.chosen_videos(source, video_id)
+    question = parse(question_text, duration_ns=videos[0].duration_ns, moment_window_s=settings.moment_window_s)
+    evidence = retrieve.gather(question, videos, source, settings)
+    return prompts.timeline(question, evidence, max_rows=max_rows)
