@@ -7,34 +7,20 @@ where one of the two is asked for.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
-from transformers.utils import logging as transformers_logging
 
+from gvlm_resources.encoders.silence import quiet
 from gvlm_resources.quiet_openvino import openvino
 from gvlm_resources.schemas import TEXT_VECTOR_DIM
 from gvlm_resources.timeline.embedding import ModelFolder, encode_distinct
 
 BATCH_TEXTS = 32
-
-
-@contextmanager
-def _without_chatter() -> Iterator[None]:
-    """No progress bars and notes of the library while a small local model is opened; errors are raised as ever."""
-    verbosity = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        transformers_logging.enable_progress_bar()
 
 
 class SentenceTransformersEncoder:
@@ -44,7 +30,7 @@ class SentenceTransformersEncoder:
 
     def __init__(self, model: ModelFolder) -> None:
         self.name = model.name("sentence-transformers")
-        with _without_chatter():
+        with quiet():
             self._model = SentenceTransformer(str(model.folder), device="cpu", local_files_only=True)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -65,7 +51,7 @@ class SentenceTransformersEncoder:
         network = self._model[0].auto_model
         ids = torch.ones((2, 16), dtype=torch.int64)
         example = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
-        with warnings.catch_warnings(), torch.no_grad():
+        with quiet(), warnings.catch_warnings(), torch.no_grad():
             # Tracing, deprecated but what OpenVINO does, warns of branches on shapes. They fall the same way for every
             # text: the probes, which have many lengths, would show it if they did not.
             for category in (torch.jit.TracerWarning, DeprecationWarning, FutureWarning):

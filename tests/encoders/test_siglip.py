@@ -348,7 +348,7 @@ class TestLoading:
 
 
 class TestTheShippedCheckpoint(FrameContract):
-    @pytest.fixture(scope="module")
+    @pytest.fixture
     def encoder(self) -> SiglipEncoder:
         return siglip.load(Checkpoint("siglip-freedoom@shipped", SHIPPED), CPU, SiglipSettings())
 
