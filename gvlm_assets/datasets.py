@@ -1,8 +1,7 @@
 """Group `dataset`: training examples of one video, and releases made of many."""
 
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -13,8 +12,7 @@ from gvlm_assets.partitions import releases
 from gvlm_assets.per_video import OWNERS, Description, Draft, Face, Result, Work, step
 from gvlm_resources import schemas
 from gvlm_resources.bindings import LakeFolder
-from gvlm_resources.errors import GvlmError
-from gvlm_resources.lake import imports
+from gvlm_resources.errors import GvlmError, LakeError
 from gvlm_resources.lake.store import read_table
 
 if TYPE_CHECKING:
@@ -54,16 +52,25 @@ def _vectors(work: Work) -> "Vectors":
     """Those computed here or, by setting, those imported. Regions are never imported."""
     from gvlm_resources.dataset.vectors import Vectors
 
-    paths = {asset: work.upstream(asset).path(name) for asset, name in VECTOR_FILES.items()}
     if work.settings.examples.features == "imported":
-        given = imports.find(work.lake.layout, work.video_id, imports.FEATURES)
-        if given is None:
-            raise GvlmError(
-                f"no features were imported for {work.video_id}",
-                remedy=f"`gvlm import features FILE --video {work.video_id}`, or set examples.features: computed",
-            )
-        paths = {asset: given.path(name) for asset, name in VECTOR_FILES.items() if name in given.digests}
+        return _imported_vectors(work)
+    paths = {asset: work.upstream(asset).path(name) for asset, name in VECTOR_FILES.items()}
     return Vectors.open(work.video_id, paths)
+
+
+def _imported_vectors(work: Work) -> "Vectors":
+    """Those of frames are put at the frames that are sampled now."""
+    from gvlm_resources.dataset import imports, peer_features
+    from gvlm_resources.dataset.vectors import Vectors
+
+    given = imports.stored_features(work.lake.layout, work.video_id)
+    if given is None:
+        raise LakeError(
+            f"no features were imported for {work.video_id}",
+            remedy=f"`gvlm import features FILE --video {work.video_id}`, or set examples.features: computed",
+        )
+    given["siglip"] = peer_features.at_frames(given["siglip"], stored.facts(work).frames)
+    return Vectors.of_tables(work.video_id, {f"{name}_embeddings": table for name, table in given.items()})
 
 
 def _timeline(work: Work) -> "Callable[[Pair], str]":
@@ -106,11 +113,10 @@ def _looked_through(result: Result, vectors: "Vectors") -> tuple[list[str], list
     from gvlm_resources.dataset.example import Embedding
 
     invalid, lost = [], []
-    for text in shards.read_lines(result.folder):
-        line = json.loads(text)
+    for line in shards.read_lines(result.path(stored.EXAMPLE_LINES)):
         invalid += [f"{line['id']}: {error}" for error in validate.errors(line)]
         found = (Embedding(entry["token"], entry["table"], entry["id"]) for entry in line["embeddings"])
-        lost += [f"{line['id']}: {each.row_id}" for each in found if each not in vectors]
+        lost += [f"{line['id']}: {each.row_id}" for each in found if not vectors.has(each)]
     return invalid, lost
 
 
@@ -161,12 +167,16 @@ def training_set(context: dg.AssetExecutionContext, lake_folder: LakeFolder) -> 
         raise dg.Failure(str(error), allow_retries=False) from error
     seconds = round(time.perf_counter() - started, 3) if built else None
     return dg.MaterializeResult(
-        metadata=_release_metadata(lake_folder, context.partition_key, seconds),
+        metadata=_release_metadata(lake_folder, context.partition_key, findings, seconds),
         check_results=[_check_result(found) for found in findings],
     )
 
 
-def _release_metadata(lake_folder: LakeFolder, name: str, seconds: float | None) -> Mapping[str, Any]:
+def _release_metadata(
+    lake_folder: LakeFolder, name: str, findings: Sequence[Any], seconds: float | None
+) -> Mapping[str, Any]:
+    from gvlm_resources.dataset import card
+
     result, release = releasing.stored_release(lake_folder, name)
     rows = release.index
     metadata = {
@@ -175,7 +185,9 @@ def _release_metadata(lake_folder: LakeFolder, name: str, seconds: float | None)
         "by_kind": show.counts(rows, "kind"),
         "removed": show.counts(release.removed, "reason"),
         "manifest": dg.MetadataValue.json(release.manifest),
-        "card": dg.MetadataValue.md((release.folder / "card.md").read_text()),
+        "card": dg.MetadataValue.md(
+            card.markdown(release, findings, releasing.frames(lake_folder.lake()), pictures="none")
+        ),
         "gvlm/bytes": result.total_bytes,
         "gvlm/fingerprint": result.fingerprint,
         "gvlm/outcome": "frozen: as it was built" if seconds is None else "built",

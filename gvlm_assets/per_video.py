@@ -20,7 +20,6 @@ from gvlm_resources import recipes
 from gvlm_resources.bindings import LakeFolder, Models, Profile
 from gvlm_resources.errors import GvlmError, LakeError, SourceError
 from gvlm_resources.game import Game
-from gvlm_resources.lake import imports
 from gvlm_resources.lake.catalogue import VideoRecord
 from gvlm_resources.lake.fingerprint import Recipe
 from gvlm_resources.lake.store import Draft, Lake, Result
@@ -77,7 +76,7 @@ class Work:
             settings=self.settings,
             game=self.game,
             models=self.models.identities(self.settings),
-            imports=imports.digests(self.lake.layout, self.video_id),
+            imports=_imported(self.lake, self.video_id),
         )
 
     def upstream(self, asset: str) -> Result:
@@ -89,6 +88,15 @@ class Work:
                 remedy=f"run `gvlm build {self.video_id} --select {asset}`",
             )
         return result
+
+
+def _imported(lake: Lake, video_id: str) -> Mapping[str, str]:
+    """The digests of what was made elsewhere for a video; few have any."""
+    if not lake.layout.imports(video_id).is_dir():
+        return {}
+    from gvlm_resources.dataset import imports
+
+    return imports.digests(lake.layout, video_id)
 
 
 Build = Callable[[Work, Mapping[str, Draft]], None]

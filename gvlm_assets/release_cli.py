@@ -1,19 +1,24 @@
-"""`gvlm release`, `gvlm review`, `gvlm pairs` and `gvlm import`: from pairs to a training set that people have looked at."""
+"""`gvlm release`, `gvlm review`, `gvlm pairs` and `gvlm import`: from pairs to a training set that people looked at."""
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gvlm_assets import environment, releasing, stored
 from gvlm_resources.bindings import LakeFolder
+from gvlm_resources.errors import ReleaseError
 from gvlm_resources.lake.catalogue import Catalogue
 from gvlm_resources.lake.layout import Layout
 from gvlm_resources.lake.store import Lake, read_table
 from gvlm_resources.schemas import STATUS_OK
+
+if TYPE_CHECKING:
+    from gvlm_resources.dataset.release_spec import Ratios
 
 FAILED, PARTLY = 1, 3
 
@@ -48,6 +53,8 @@ def create(
     build: Annotated[bool, typer.Option(help="Build it at once.")] = True,
 ) -> None:
     """Freeze what a release is made of, and build it: deduplicated, balanced, split by video, with its card."""
+    from gvlm_resources.dataset import release_spec as parts
+
     folder = _folder()
     choice = releasing.choose(folder, video or (), games=game or ())
     for video_id in choice.unbuilt:
@@ -57,18 +64,18 @@ def create(
         name,
         [each.video_id for each in choice.inputs],
         seed=seed,
-        filters={
-            "kinds": tuple(kind or ()),
-            "curricula": tuple(curriculum or ()),
-            "languages": tuple(language or ()),
-            "made_by": tuple(made_by or ()),
-            "min_confidence": min_confidence,
-            "max_tokens": max_tokens,
-            "reviewed_only": reviewed_only,
-        },
-        ratios={"train": train, "validation": validation, "test": test},
-        dedup={"most_alike": most_alike},
-        balance={"largest_share": largest_share},
+        filters=parts.Filters(
+            kinds=tuple(kind or ()),
+            curricula=tuple(curriculum or ()),
+            languages=tuple(language or ()),
+            made_by=tuple(made_by or ()),
+            min_confidence=min_confidence,
+            max_tokens=max_tokens,
+            reviewed_only=reviewed_only,
+        ),
+        ratios=_ratios(train, validation, test),
+        dedup=parts.Dedup(most_alike=most_alike),
+        balance=parts.Balance(largest_share=largest_share),
     )
     is_new = releasing.record(folder, spec)
     typer.echo(
@@ -76,6 +83,17 @@ def create(
     )
     if build:
         _build(name)
+
+
+def _ratios(train: float, validation: float, test: float) -> "Ratios":
+    from gvlm_resources.dataset.release_spec import Ratios
+
+    total = train + validation + test
+    if abs(total - 1) > 1e-6:
+        raise ReleaseError(
+            f"the splits add up to {total:g}", remedy="give --train, --validation and --test that add to 1"
+        )
+    return Ratios(train=train, validation=validation, test=1 - train - validation)
 
 
 @release_app.command("build")
@@ -129,11 +147,12 @@ def _counted(values: Sequence[str]) -> str:
 @release_app.command("list")
 def list_releases() -> None:
     """The releases that were created, and whether they are built."""
-    from gvlm_resources.lake import releases
+    from gvlm_resources.lake.releases import Releases
 
     lake = Lake(environment.read().lake)
-    for name in Catalogue(lake.layout).release_names():
-        spec = releases.read(lake.layout, name)
+    releases = Releases(lake)
+    for name in releases.names():
+        spec = releases.spec(name)
         built = lake.find(releasing.SET, name) is not None
         typer.echo(f"{name:<40} {len(spec.inputs):>5} videos  {'built' if built else 'not built'}")
 
@@ -164,7 +183,8 @@ def export(
     folder = _folder()
     _, release = releasing.stored_release(folder, name)
     done = write.write(form, release, to, releasing.frames(folder.lake()))
-    typer.echo(f"{form}: {done.rows} rows, {done.pictures} pictures in {to}")
+    rows = ", ".join(f"{count} {split}" for split, count in done.rows.items())
+    typer.echo(f"{form}: {rows}; {done.pictures} pictures, in {to}")
     for note in done.notes:
         typer.secho(f"  note: {note}", dim=True)
 
@@ -178,24 +198,32 @@ def review(
 ) -> None:
     """Look at a release pair by pair, with frame and clip: accept, fix or reject. Decisions feed the next release."""
     from gvlm_resources.dataset import review as reviewing
+    from gvlm_resources.dataset import review_file
 
     folder = _folder()
     layout = folder.lake().layout
     _, release = releasing.stored_release(folder, name)
     if file is not None:
-        count = reviewing.write_file(release, file, reviewing.decisions(layout))
+        words = _evidence(folder)
+        count = review_file.write_file(release, file, reviewing.decisions(layout), evidence=words)
         typer.echo(f"{count} pairs in {file}; edit it, then `gvlm review {name} --apply {file}`")
         return
     if apply is not None:
-        _apply(reviewing.read_file(apply, release, layout))
+        _apply(review_file.read_file(apply, release, layout))
         return
     _serve(folder, release, port, browser)
+
+
+def _evidence(folder: LakeFolder) -> Any:
+    words = releasing.evidence_words(folder)
+    return lambda pair: "; ".join(f"{told.clock} {told.text}" for told in words(pair.video_id, pair.evidence))
 
 
 def _apply(report: Any) -> None:
     for problem in report.problems:
         typer.secho(f"left out: {problem}", fg="yellow", err=True)
-    typer.echo(f"{report.applied} decisions kept; they are part of the next `gvlm release create`")
+    counts = ", ".join(f"{getattr(report, word)} {word}" for word in ("accepted", "fixed", "rejected", "withdrawn"))
+    typer.echo(f"{counts}; {report.unchanged} rows as they were. The next `gvlm release create` takes them in.")
     if report.problems:
         raise typer.Exit(PARTLY)
 
@@ -207,16 +235,15 @@ def _serve(folder: LakeFolder, release: Any, port: int, browser: bool) -> None:
     server = review_page.serve(
         release,
         lake.layout,
-        evidence=releasing.evidence_words(lake),
+        evidence=releasing.evidence_words(folder),
         frame=releasing.frames(lake),
         source_path=lambda video_id: catalogue.source_path(catalogue.video(video_id)),
         port=port,
+        open_browser=browser,
     )
     typer.echo(f"Reviewing {release.spec.name} at {server.url}\nCtrl+C ends it; every decision is kept at once.")
-    if browser:
-        typer.launch(server.url)
     try:
-        server.wait()
+        threading.Event().wait()
     except KeyboardInterrupt:
         typer.echo("")
     finally:
@@ -248,11 +275,17 @@ def import_pairs(
     video: Annotated[str, typer.Option(help="The video that they are about.")],
 ) -> None:
     """Take in questions and answers made elsewhere. They are held against the video's timeline at the next build."""
-    from gvlm_resources.dataset import peer
+    from gvlm_resources.dataset import imports, peer
 
     layout = Layout(environment.read().lake)
-    count = peer.import_pairs(layout, Catalogue(layout).video(video).video_id, file)
-    typer.echo(f"{count} pairs taken in; next: `gvlm build {video} --select qa_pairs+`")
+    key = Catalogue(layout).video(video).video_id
+    rows = peer.rows_of(file)
+    done = imports.store_pairs(layout, key, rows, file=file.name)
+    for problem in rows.problems:
+        typer.secho(f"left out: {problem}", fg="yellow", err=True)
+    typer.echo(f"{done.added} pairs taken in, {done.total} in all; next: `gvlm build {key} --select qa_pairs+`")
+    if rows.problems:
+        raise typer.Exit(PARTLY)
 
 
 @import_app.command("features")
@@ -261,11 +294,17 @@ def import_features(
     video: Annotated[str, typer.Option(help="The video that they are of.")],
 ) -> None:
     """Take in vectors made elsewhere. `examples: {features: imported}` has training examples use them."""
-    from gvlm_resources.dataset import peer
+    from gvlm_resources.dataset import imports, peer_features
 
-    env = environment.read()
-    lake = Lake(env.lake)
-    key = Catalogue(lake.layout).video(video).video_id
-    frames = read_table(lake.get("frames", key), stored.FRAMES, columns=["frame_id", "pts_ns", "status"])
-    for line in peer.import_features(lake.layout, key, file, frames):
-        typer.echo(line)
+    folder = _folder()
+    lake = folder.lake()
+    record = folder.catalogue().video(video)
+    probe = json.loads(lake.get("video", record.video_id).path(stored.PROBE).read_text())
+    found = peer_features.features_of(file, video_id=record.video_id, duration_ns=probe["duration_ns"])
+    done = imports.store_features(lake.layout, record.video_id, found.tables(), file=file.name)
+    for problem in found.problems:
+        typer.secho(f"left out: {problem}", fg="yellow", err=True)
+    counts = ", ".join(f"{table.num_rows} {name}" for name, table in found.tables().items())
+    typer.echo(f"{done.total} vectors taken in ({counts}). Set `examples: {{features: imported}}` to train on them.")
+    if found.problems:
+        raise typer.Exit(PARTLY)

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gvlm_assets import stored
+from gvlm_resources import game as games
 from gvlm_resources import schemas
 from gvlm_resources.bindings import LakeFolder
 from gvlm_resources.errors import ReleaseError
@@ -17,10 +18,13 @@ from gvlm_resources.lake.store import Lake, Result, read_table
 
 if TYPE_CHECKING:
     from gvlm_resources.dataset.audit import AuditFinding, Known
+    from gvlm_resources.dataset.facts import Facts
     from gvlm_resources.dataset.release_files import Release
     from gvlm_resources.dataset.release_spec import Input, ReleaseSpec
+    from gvlm_resources.dataset.review_words import Told
 
 SET = "training_set"
+KEPT_VIDEOS = 16
 EXAMPLES = "training_examples"
 CHECKS = {
     "leakage": "No video, footage, pair or example stands in two splits.",
@@ -101,9 +105,9 @@ def spec(lake_folder: LakeFolder, name: str, video_ids: Sequence[str], **parts: 
 
 def record(lake_folder: LakeFolder, wanted: "ReleaseSpec") -> bool:
     """Keep what was asked for; False where it was asked before. Raises ReleaseError for another one of that name."""
-    from gvlm_resources.lake import releases
+    from gvlm_resources.lake.releases import Releases
 
-    return releases.add(lake_folder.lake().layout, wanted)
+    return Releases(lake_folder.lake()).create(wanted)
 
 
 def build(lake_folder: LakeFolder, name: str, *, code_version: str, say: Callable[[str], None]) -> "list[AuditFinding]":
@@ -112,15 +116,16 @@ def build(lake_folder: LakeFolder, name: str, *, code_version: str, say: Callabl
     Raises ReleaseError where an input has changed.
     """
     from gvlm_resources.dataset import release
-    from gvlm_resources.lake import releases
+    from gvlm_resources.lake.releases import Releases
 
     lake = lake_folder.lake()
-    wanted = releases.read(lake.layout, name)
+    releases = Releases(lake)
+    wanted = releases.spec(name)
     with lake.lock(SET, name):
         if lake.find(SET, name) is not None:
             say(f"{name} is frozen: nothing is built again")
             return []
-        shards = _shards(lake, wanted)
+        shards = releases.shards(wanted)
         with lake.write(_recipe(wanted, code_version), name) as draft:
             release.build(wanted, shards, draft.folder)
             return _told(lake_folder, draft.folder)
@@ -134,19 +139,6 @@ def _recipe(wanted: "ReleaseSpec", code_version: str) -> Recipe:
         source=hashlib.sha256(canonical_json(wanted.model_dump(mode="json")).encode()).hexdigest(),
         upstream={f"{EXAMPLES}/{video.video_id}": video.fingerprint for video in wanted.inputs},
     )
-
-
-def _shards(lake: Lake, wanted: "ReleaseSpec") -> Mapping[str, Path]:
-    """The folder of each video's examples, which must be those that the spec pinned."""
-    found = {video.video_id: lake.find(EXAMPLES, video.video_id) for video in wanted.inputs}
-    pinned = {video.video_id: video.fingerprint for video in wanted.inputs}
-    changed = [key for key, result in found.items() if result is None or result.fingerprint != pinned[key]]
-    if changed:
-        raise ReleaseError(
-            f"the training examples of {', '.join(changed[:5])} are not those that {wanted.name} was made of",
-            remedy="build them with the settings of that time, or create a new release with `gvlm release create`",
-        )
-    return {key: result.folder for key, result in found.items() if result is not None}
 
 
 def _told(lake_folder: LakeFolder, folder: Path) -> "list[AuditFinding]":
@@ -173,11 +165,10 @@ def findings(lake_folder: LakeFolder, name: str) -> "list[AuditFinding]":
 def stored_release(lake_folder: LakeFolder, name: str) -> "tuple[Result, Release]":
     """Raises ReleaseError where there is none of that name, or it is not built."""
     from gvlm_resources.dataset.release_files import Release
-    from gvlm_resources.lake import releases
+    from gvlm_resources.lake.releases import Releases
 
     lake = lake_folder.lake()
-    wanted = releases.read(lake.layout, name)
-    result = lake.find(SET, wanted.name)
+    result = lake.find(SET, Releases(lake).spec(name).name)
     if result is None:
         raise ReleaseError(f"the release {name} is not built", remedy=f"run `gvlm release build {name}`")
     return result, Release(result.folder)
@@ -196,6 +187,20 @@ def frames(lake: Lake) -> Callable[[str, str], bytes | None]:
         return stored.frame_image(found, frame_id) if found is not None else None
 
     return frame
+
+
+def evidence_words(lake_folder: LakeFolder) -> "Callable[[str, Sequence[str]], Sequence[Told]]":
+    """Rows of a video in words, by their ids, for who reviews a pair."""
+    from gvlm_resources.dataset import review_words
+
+    lake, catalogue = lake_folder.lake(), lake_folder.catalogue()
+
+    @lru_cache(maxsize=KEPT_VIDEOS)
+    def facts(video_id: str) -> "Facts":
+        wanted = catalogue.video(video_id)
+        return stored.facts_of(wanted, games.load(wanted.game), lambda asset: lake.get(asset, video_id))
+
+    return lambda video_id, ids: review_words.rows(ids, facts(video_id))
 
 
 def known(lake: Lake, video_id: str) -> "Known":

@@ -1,5 +1,6 @@
 """The files of each per-video result, and how a later stage opens them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,9 @@ import pyarrow.parquet as pq
 
 from gvlm_assets.per_video import Work
 from gvlm_resources import schemas
-from gvlm_resources.lake.store import read_table
+from gvlm_resources.game import Game
+from gvlm_resources.lake.catalogue import VideoRecord
+from gvlm_resources.lake.store import Result, read_table
 
 if TYPE_CHECKING:
     from gvlm_resources.dataset.facts import Facts
@@ -49,20 +52,26 @@ def probe(work: Work) -> "Probe":
 
 def facts(work: Work) -> "Facts":
     """Everything that is known of this video, to ask about and to check against."""
+    return facts_of(work.record, work.game, work.upstream)
+
+
+def facts_of(record: VideoRecord, game: Game, result: Callable[[str], Result]) -> "Facts":
+    """The same of any video, from the results that `result` gives by asset."""
     from gvlm_resources.dataset import facts as known
+    from gvlm_resources.video.probe import Probe
 
     return known.gather(
-        video_id=work.video_id,
-        title=work.record.title or work.video_id,
-        duration_ns=probe(work).duration_ns,
-        game=work.game,
-        events=read_table(work.upstream("timeline_events"), EVENTS),
-        state=read_table(work.upstream("game_state"), STATE),
-        ocr=read_table(work.upstream("ocr_text"), OCR),
-        speech=read_table(work.upstream("speech_transcript"), SPEECH),
-        sounds=read_table(work.upstream("sound_events"), SOUNDS),
-        entities=read_table(work.upstream("entity_tracks"), ENTITIES, columns=WITHOUT_MASKS),
-        frames=read_table(work.upstream("frames"), FRAMES, columns=FRAME_MARKS),
+        video_id=record.video_id,
+        title=record.title or record.video_id,
+        duration_ns=Probe.from_json(result("video").path(PROBE).read_text()).duration_ns,
+        game=game,
+        events=read_table(result("timeline_events"), EVENTS),
+        state=read_table(result("game_state"), STATE),
+        ocr=read_table(result("ocr_text"), OCR),
+        speech=read_table(result("speech_transcript"), SPEECH),
+        sounds=read_table(result("sound_events"), SOUNDS),
+        entities=read_table(result("entity_tracks"), ENTITIES, columns=WITHOUT_MASKS),
+        frames=read_table(result("frames"), FRAMES, columns=FRAME_MARKS),
     )
 
 

@@ -8,7 +8,6 @@ import dagster as dg
 from gvlm_assets import checks, dataset_checks, show, stored
 from gvlm_assets.per_video import Description, Draft, Face, Result, Work, step
 from gvlm_resources import schemas
-from gvlm_resources.lake import imports
 from gvlm_resources.lake.store import read_table
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def _build(work: Work, drafts: Mapping[str, Draft]) -> None:
 def _written(work: Work, facts: "Facts") -> "Written":
     from gvlm_resources.dataset import writing
 
-    asker = work.models.asker(work.settings, work.lake_folder)
+    asker = work.models.asker(work.settings, work.lake.layout.replies())
     return writing.write(facts, _pictures(work), work.settings.synthesis, asker)
 
 
@@ -54,14 +53,11 @@ def _pictures(work: Work) -> Callable[[str], bytes | None]:
 
 def _imported(work: Work, facts: "Facts") -> "Sequence[Pair]":
     """Pairs made elsewhere, held against the same evidence. No quota is theirs: the user chose them."""
-    from gvlm_resources.dataset import grounding, peer
+    from gvlm_resources.dataset import grounding, imports
 
-    given = imports.find(work.lake.layout, work.video_id, imports.PAIRS)
-    if given is None:
-        return []
-    taken = peer.pairs_of(given.path(peer.PAIRS_FILE), facts, made_by=f"import@{given.origin}")
+    taken = imports.stored_pairs(work.lake.layout, work.video_id, facts)
     for problem in taken.problems:
-        work.say(f"{given.origin}: {problem}")
+        work.say(problem)
     settings = work.settings.synthesis
     free = settings.quotas.model_copy(update=dict.fromkeys(type(settings.quotas).model_fields, NO_QUOTA))
     return grounding.check(taken.pairs, facts, settings.model_copy(update={"quotas": free}))

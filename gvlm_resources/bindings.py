@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from gvlm_resources.encoders.protocol import Checkpoint, ClipEncoder, Placement, SoundEncoder
     from gvlm_resources.encoders.siglip import SiglipEncoder
     from gvlm_resources.encoders.sounds import SoundListener
+    from gvlm_resources.llm.asking import Asker
     from gvlm_resources.reasoning.protocol import ReasoningCore
     from gvlm_resources.text.protocol import TextReader
     from gvlm_resources.text.transcript import Recogniser
@@ -138,6 +139,12 @@ class Models(dg.ConfigurableResource):
         from gvlm_resources.reasoning.openai_core import OpenAICore
 
         return OpenAICore.connect(settings, api_key=self.api_key)
+
+    def asker(self, settings: Settings, replies: Path) -> Asker:
+        """Who asks a language model to write pairs, for one video. Its replies are kept in the folder `replies`."""
+        from gvlm_resources.llm import asking
+
+        return asking.connect(settings.synthesis, settings.server, replies, api_key=self.api_key)
 
     def _folders(self) -> Folders:
         from gvlm_resources.encoders.checkpoints import Folders
