@@ -14,6 +14,7 @@ COLOURS = {
     "perception": "#fef9c3",
     "timeline": "#fae8ff",
     "query": "#ffe4e6",
+    "dataset": "#ffedd5",
 }
 
 
