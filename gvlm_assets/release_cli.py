@@ -1,7 +1,6 @@
 """`gvlm release`, `gvlm review`, `gvlm pairs` and `gvlm import`: from pairs to a training set that people looked at."""
 
 import json
-import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -176,13 +175,15 @@ def export(
     name: Annotated[str, typer.Argument(help="A release that is built.")],
     form: Annotated[str, typer.Option("--format", help="hf, chat, llava, swift or webdataset.")],
     to: Annotated[Path, typer.Option(help="A new folder, or one with an earlier export of the same format.")],
+    max_pictures: Annotated[int, typer.Option(min=0, help="Most pictures that one example shows.")] = 16,
 ) -> None:
     """Write a release as another tool reads it, with the pictures."""
     from gvlm_resources.dataset.export import write
+    from gvlm_resources.dataset.export.job import Options
 
     folder = _folder()
     _, release = releasing.stored_release(folder, name)
-    done = write.write(form, release, to, releasing.frames(folder.lake()))
+    done = write.write(form, release, to, releasing.frames(folder.lake()), Options(max_pictures=max_pictures))
     rows = ", ".join(f"{count} {split}" for split, count in done.rows.items())
     typer.echo(f"{form}: {rows}; {done.pictures} pictures, in {to}")
     for note in done.notes:
@@ -231,19 +232,19 @@ def _apply(report: Any) -> None:
 def _serve(folder: LakeFolder, release: Any, port: int, browser: bool) -> None:
     from gvlm_resources.dataset import review_page
 
-    lake, catalogue = folder.lake(), folder.catalogue()
+    lake = folder.lake()
     server = review_page.serve(
         release,
         lake.layout,
         evidence=releasing.evidence_words(folder),
         frame=releasing.frames(lake),
-        source_path=lambda video_id: catalogue.source_path(catalogue.video(video_id)),
+        source_path=releasing.source_paths(folder),
         port=port,
         open_browser=browser,
     )
     typer.echo(f"Reviewing {release.spec.name} at {server.url}\nCtrl+C ends it; every decision is kept at once.")
     try:
-        threading.Event().wait()
+        server.wait()
     except KeyboardInterrupt:
         typer.echo("")
     finally:
@@ -273,6 +274,7 @@ def pairs(
 def import_pairs(
     file: Annotated[Path, typer.Argument(help="JSON or JSONL: question and answer, or messages.")],
     video: Annotated[str, typer.Option(help="The video that they are about.")],
+    language: Annotated[str, typer.Option(help="The language that they are in.")] = "en",
 ) -> None:
     """Take in questions and answers made elsewhere. They are held against the video's timeline at the next build."""
     from gvlm_resources.dataset import imports, peer
@@ -280,7 +282,7 @@ def import_pairs(
     layout = Layout(environment.read().lake)
     key = Catalogue(layout).video(video).video_id
     rows = peer.rows_of(file)
-    done = imports.store_pairs(layout, key, rows, file=file.name)
+    done = imports.store_pairs(layout, key, rows, file=file.name, language=language)
     for problem in rows.problems:
         typer.secho(f"left out: {problem}", fg="yellow", err=True)
     typer.echo(f"{done.added} pairs taken in, {done.total} in all; next: `gvlm build {key} --select qa_pairs+`")

@@ -12,7 +12,7 @@ from gvlm_assets import stored
 from gvlm_resources import game as games
 from gvlm_resources import schemas
 from gvlm_resources.bindings import LakeFolder
-from gvlm_resources.errors import ReleaseError
+from gvlm_resources.errors import LakeError, ReleaseError
 from gvlm_resources.lake.fingerprint import Recipe, canonical_json
 from gvlm_resources.lake.store import Lake, Result, read_table
 
@@ -200,7 +200,20 @@ def evidence_words(lake_folder: LakeFolder) -> "Callable[[str, Sequence[str]], S
         wanted = catalogue.video(video_id)
         return stored.facts_of(wanted, games.load(wanted.game), lambda asset: lake.get(asset, video_id))
 
-    return lambda video_id, ids: review_words.rows(ids, facts(video_id))
+    def words(video_id: str, ids: Sequence[str]) -> "Sequence[Told]":
+        try:
+            return review_words.rows(ids, facts(video_id))
+        except LakeError as error:  # deleted since, or being rebuilt: the reviewer is told so beside the pair
+            return [review_words.Told(row_id, "", error.cause, is_there=False) for row_id in ids]
+
+    return words
+
+
+def source_paths(lake_folder: LakeFolder) -> Callable[[str], Path | None]:
+    """The file of a video; None where the library no longer has it."""
+    catalogue = lake_folder.catalogue()
+    known = set(catalogue.video_ids())
+    return lambda key: catalogue.source_path(catalogue.video(key)) if key in known else None
 
 
 def known(lake: Lake, video_id: str) -> "Known":

@@ -18,6 +18,15 @@ PURE = [
     "gvlm_resources/lake/layout.py",
     "gvlm_resources/lake/fingerprint.py",
     "gvlm_resources/video/sampling.py",
+    *(
+        f"gvlm_resources/dataset/{name}.py"
+        for name in (
+            *("pairs", "facts", "example", "examples", "release_spec", "claims", "grounding", "templates", "wording"),
+            *("stretches", "context", "prompt_parts", "writer_prompts", "writer_replies", "splits", "balance"),
+            *("audit_finding", "audit_balance", "card_blocks", "card_limits", "review_words"),
+            *("export/tokens", "export/sources"),
+        )
+    ),
     "gvlm_resources/encoders/catalogue.py",
     "gvlm_resources/encoders/masks.py",
     "gvlm_resources/encoders/meter.py",
@@ -36,7 +45,18 @@ PURE = [
     "gvlm_resources/evaluation/spotting.py",
 ]
 TRUTH = {"gvlm_resources.simulator", "gvlm_resources.evaluation", "gvlm_resources.encoders.pretrain"}
-ASSET_MODULES = ["ingest", "sampling", "text", "embeddings", "entities", "sounds", "timeline", "synthesis", "datasets", "query"]
+ASSET_MODULES = [
+    "ingest",
+    "sampling",
+    "text",
+    "embeddings",
+    "entities",
+    "sounds",
+    "timeline",
+    "synthesis",
+    "datasets",
+    "query",
+]
 
 
 def sources(*folders: str) -> list[Path]:

@@ -15,21 +15,62 @@ import random
 import time
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 import openai
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from gvlm_resources.errors import ServerError, SettingsError
-from gvlm_resources.llm.protocol import ChatReply, ChatRequest
+from gvlm_resources.llm.protocol import (
+    TEMPERATURE,
+    ChatReply,
+    ChatRequest,
+    EmptyReplyError,
+    RefusedError,
+    RetryWaits,
+)
 
 MAX_RETRIES = 4
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 60.0  # a server that asks for more is not waited for
 CONNECT_TIMEOUT_S = 10.0
 SHOWN_CHARS = 300
+SECRET_CHARS = 12  # a shorter key is no secret
 NO_KEY = "none"  # what servers without keys are sent: the API has no way to send nothing
+Section = Literal["reasoning", "server"]
+
+
+@dataclass(frozen=True, slots=True)
+class _SettingNames:
+    """What the settings behind a client are called, for what an error says to do."""
+
+    base_url: str
+    model: str
+    timeout_s: str
+    max_frames: str
+    max_tokens: str
+    without: str  # how to do without a server
+
+
+_SETTINGS: dict[Section, _SettingNames] = {
+    "reasoning": _SettingNames(
+        base_url="reasoning.base_url",
+        model="reasoning.model",
+        timeout_s="reasoning.timeout_s",
+        max_frames="reasoning.max_frames",
+        max_tokens="reasoning.max_tokens",
+        without="`core: extractive` needs none",
+    ),
+    "server": _SettingNames(
+        base_url="server.base_url",
+        model="synthesis.model",
+        timeout_s="server.timeout_s",
+        max_frames="synthesis.max_frames",
+        max_tokens="synthesis.max_tokens",
+        without="`writers: [templates]` in `synthesis` needs none",
+    ),
+}
 
 
 class _Message(BaseModel):
@@ -45,6 +86,12 @@ class _Choice(BaseModel):
 class _Usage(BaseModel):
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    total_tokens: int = 0
+
+    @property
+    def written_tokens(self) -> int:
+        """Some servers count a model's thoughts, which are paid for, in the total alone."""
+        return max(self.completion_tokens, self.total_tokens - self.prompt_tokens)
 
 
 class _Completion(BaseModel):
@@ -62,17 +109,37 @@ class _Dialect:
     schema: bool = True
     tokens_field: str = "max_tokens"
     temperature: bool = True
+    seed: bool = True
+
+
+class _Alone:
+    """Waits of a client that nobody shares a pace with."""
+
+    def before_retry(self, pause_s: float, *, for_all: bool) -> None:
+        time.sleep(pause_s)
 
 
 class OpenAIChat:
     """One model of one server. Safe to use from several threads."""
 
     def __init__(
-        self, base_url: str, model: str, *, api_key: SecretStr | None = None, timeout_s: float = 120.0
+        self,
+        base_url: str,
+        model: str,
+        *,
+        api_key: SecretStr | None = None,
+        timeout_s: float = 120.0,
+        section: Section = "reasoning",
+        waits: RetryWaits | None = None,
     ) -> None:
-        """Raises SettingsError for an address that cannot be used; the server is not asked yet."""
-        parts = checked_url(base_url)
+        """`section` is the part of the settings that errors point at; `waits` is told of every pause.
+
+        Raises SettingsError for an address that cannot be used; the server is not asked yet.
+        """
+        self._names = _SETTINGS[section]
+        parts = checked_url(base_url, self._names.base_url)
         self._base_url, self._model, self._timeout_s = base_url, model, timeout_s
+        self._waits = waits or _Alone()
         self._key = api_key if api_key is not None and api_key.get_secret_value() else None
         self._dialect = _Dialect()
         self._client = openai.OpenAI(
@@ -101,54 +168,62 @@ class OpenAIChat:
         raw, requests = self._send(request)
         completion = self._completion(raw)
         choice = completion.choices[0]
-        text = (choice.message.content or "").strip()
-        self._check_finish(choice, text)
         usage = completion.usage or _Usage()
-        return ChatReply(
-            text=text,
+        reply = ChatReply(
+            text=(choice.message.content or "").strip(),
             model=completion.model or self._model,
             is_cut=choice.finish_reason == "length",
             prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
+            completion_tokens=usage.written_tokens,
             latency_ms=(time.perf_counter() - started) * 1000,
             requests=requests,
             used_schema=request.schema is not None and self._dialect.schema,
+            finish=choice.finish_reason or "",
         )
+        self._check_finish(choice, reply)
+        return reply
 
     # ---------------------------------------------------------------------------------------- sending
 
     def _send(self, request: ChatRequest) -> tuple[str, int]:
         """The body of the reply, and how many requests it took."""
         requests = retries = 0
+        started = time.perf_counter()
         while True:
             requests += 1
             body = _body(request, self._model, self._dialect)
             try:
-                return self._client.chat.completions.with_raw_response.create(**body).http_response.text, requests
+                raw = self._client.chat.completions.with_raw_response.create(**body).http_response.text
+                return self._without_key(raw), requests
             except openai.APIStatusError as error:
                 learnt = _learn(self._dialect, error, body)
                 if learnt is not None:
                     self._dialect = learnt
+                    self._waits.before_retry(0.0, for_all=False)
                     continue
                 pause_s = _pause_s(error, retries)
                 if pause_s is None or retries >= MAX_RETRIES:
-                    raise self._refused(error, requests) from error
+                    raise self._refused(error, requests, (time.perf_counter() - started) * 1000) from error
                 retries += 1
-                time.sleep(pause_s)
+                self._waits.before_retry(pause_s, for_all=_is_for_all(error))
             except openai.APITimeoutError as error:
                 raise ServerError(
                     f"{self._base_url} did not answer within {self._timeout_s:g} s",
-                    remedy="raise reasoning.timeout_s, send fewer frames (reasoning.max_frames) or use a smaller model",
+                    remedy=f"raise {self._names.timeout_s}, send fewer frames ({self._names.max_frames}) or use a "
+                    "smaller model",
                 ) from error
             except openai.APIConnectionError as error:
                 raise ServerError(
                     f"{self._base_url} cannot be reached ({self._plain(str(error.__cause__ or error))})",
-                    remedy="start the server, or set reasoning.base_url to its address; `core: extractive` needs none",
+                    remedy=f"start the server, or set {self._names.base_url} to its address; {self._names.without}",
                 ) from error
 
-    def _refused(self, error: openai.APIStatusError, requests: int) -> ServerError:
+    def _refused(self, error: openai.APIStatusError, requests: int, latency_ms: float) -> ServerError:
         status, said = error.status_code, self._plain(error.message)
         where = f"{self._base_url} answered {status}"
+        if status == 400 and error.code == "content_filter":
+            reply = ChatReply(said, self._model, False, 0, 0, latency_ms, requests, False, "content_filter")
+            return self._refusal(said, reply)
         if status in (401, 403):
             given = "the key it was given" if self._key else "a request without a key"
             return ServerError(
@@ -167,9 +242,10 @@ class OpenAIChat:
         if 300 <= status < 400:
             return ServerError(
                 f"{where}: it redirects to another address",
-                remedy="set reasoning.base_url to the final address, with /v1",
+                remedy=f"set {self._names.base_url} to the final address, with /v1",
             )
-        remedy = "see whether the model takes images (reasoning.max_frames: 0 sends none) and enough tokens of context"
+        frames = self._names.max_frames
+        remedy = f"see whether the model takes images ({frames}: 0 sends none) and enough tokens of context"
         return ServerError(f"{where} ({said})", remedy=remedy)
 
     def _models(self) -> str:
@@ -179,7 +255,7 @@ class OpenAIChat:
         except (openai.OpenAIError, ValueError, TypeError, AttributeError):
             names = []
         known = f"one of {', '.join(names)}" if names else "a model that the server has"
-        return f"set reasoning.model to {known}, and reasoning.base_url to an address that ends in /v1"
+        return f"set {self._names.model} to {known}, and {self._names.base_url} to an address that ends in /v1"
 
     # ---------------------------------------------------------------------------------------- reading
 
@@ -195,21 +271,23 @@ class OpenAIChat:
     def _malformed(self, raw: str) -> ServerError:
         return ServerError(
             f"{self._base_url} answered with something that is no chat completion: {self._plain(raw) or 'nothing'}",
-            remedy="set reasoning.base_url to the server's OpenAI-compatible address, which ends in /v1",
+            remedy=f"set {self._names.base_url} to the server's OpenAI-compatible address, which ends in /v1",
         )
 
-    def _check_finish(self, choice: _Choice, text: str) -> None:
+    def _check_finish(self, choice: _Choice, reply: ChatReply) -> None:
         if choice.message.refusal or choice.finish_reason == "content_filter":
-            said = self._plain(choice.message.refusal or text)
-            raise ServerError(
-                f"{self._model} refused to answer: {said}", remedy="ask in other words, or use another model"
-            )
-        if not text:
+            said = choice.message.refusal or reply.text
+            finish = "refusal" if choice.message.refusal else "content_filter"
+            raise self._refusal(self._plain(said), replace(reply, text=said, finish=finish))
+        if not reply.text:
             reason = f"finish_reason {choice.finish_reason}"
-            remedy = (
-                "raise reasoning.max_tokens" if choice.finish_reason == "length" else "ask again, or use another model"
-            )
-            raise ServerError(f"{self._model} answered with nothing ({reason})", remedy=remedy)
+            remedy = f"raise {self._names.max_tokens}" if reply.is_cut else "ask again, or use another model"
+            raise EmptyReplyError(f"{self._model} answered with nothing ({reason})", remedy=remedy, reply=reply)
+
+    def _refusal(self, said: str, reply: ChatReply) -> RefusedError:
+        return RefusedError(
+            f"{self._model} refused to answer: {said}", remedy="ask in other words, or use another model", reply=reply
+        )
 
     def _plain(self, text: str) -> str:
         """A server's words, short and on one line, without the key."""
@@ -218,30 +296,38 @@ class OpenAIChat:
         line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return line if len(line) <= SHOWN_CHARS else f"{line[:SHOWN_CHARS]}..."
 
+    def _without_key(self, raw: str) -> str:
+        """A server may say the key back in a reply, and replies are stored.
 
-def checked_url(base_url: str) -> SplitResult:
-    """The parts of an address that can be used. Raises SettingsError otherwise."""
+        What servers without keys are given as one, such as "x" or "EMPTY", is a word that replies may hold.
+        """
+        key = self._key.get_secret_value() if self._key else ""
+        return raw.replace(key, "***") if len(key) >= SECRET_CHARS else raw
+
+
+def checked_url(base_url: str, setting: str = "reasoning.base_url") -> SplitResult:
+    """The parts of an address that can be used. Raises SettingsError, naming the `setting`, otherwise."""
     try:
         parts = urlsplit(base_url)
         host = parts.hostname or ""
     except ValueError as error:
-        raise _bad_url("is no address") from error
+        raise _bad_url(setting, "is no address") from error
     if parts.scheme not in ("http", "https") or not host:
-        raise _bad_url(f"{base_url[:100]!r} is no http or https address")
+        raise _bad_url(setting, f"{base_url[:100]!r} is no http or https address")
     if parts.username is not None or parts.password is not None:
-        raise _bad_url("carries a user name or password")
+        raise _bad_url(setting, "carries a user name or password")
     try:
         is_link_local = ipaddress.ip_address(host).is_link_local
     except ValueError:
         is_link_local = False  # a name
     if is_link_local:
-        raise _bad_url(f"{host} is a link-local address")
+        raise _bad_url(setting, f"{host} is a link-local address")
     return parts
 
 
-def _bad_url(cause: str) -> SettingsError:
+def _bad_url(setting: str, cause: str) -> SettingsError:
     return SettingsError(
-        f"reasoning.base_url {cause}", remedy="write it as http://127.0.0.1:8000/v1, with the key in OPENAI_API_KEY"
+        f"{setting} {cause}", remedy="write it as http://127.0.0.1:8000/v1, with the key in OPENAI_API_KEY"
     )
 
 
@@ -265,7 +351,9 @@ def _body(request: ChatRequest, model: str, dialect: _Dialect) -> dict[str, Any]
     ]
     body: dict[str, Any] = {"model": model, "messages": messages, dialect.tokens_field: request.max_tokens}
     if dialect.temperature:
-        body["temperature"] = 0.0
+        body["temperature"] = TEMPERATURE
+    if dialect.seed and request.seed is not None:
+        body["seed"] = request.seed
     if dialect.schema and request.schema is not None:
         schema = {"name": request.schema_name, "strict": True, "schema": dict(request.schema)}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -281,6 +369,8 @@ def _learn(dialect: _Dialect, error: openai.APIStatusError, body: dict[str, Any]
         return replace(dialect, tokens_field="max_completion_tokens")
     if "temperature" in said and "temperature" in body:
         return replace(dialect, temperature=False)
+    if "seed" in said and "seed" in body:
+        return replace(dialect, seed=False)
     if "response_format" in body and any(
         word in said for word in ("response_format", "json_schema", "guided", "grammar", "schema")
     ):
@@ -296,6 +386,11 @@ def _pause_s(error: openai.APIStatusError, retries: int) -> float | None:
     if asked is not None:
         return asked if asked <= LONGEST_PAUSE_S else None
     return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**retries) * random.uniform(0.75, 1.25)
+
+
+def _is_for_all(error: openai.APIStatusError) -> bool:
+    """Whether the pause is meant for everybody who asks this server, and not for this one request."""
+    return error.status_code == 429 or _retry_after_s(error) is not None
 
 
 def _retry_after_s(error: openai.APIStatusError) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,11 +25,21 @@ class Scripted:
     content_type: str = "application/json"
 
 
-def said(content: str | None, *, finish: str = "stop", **message: Any) -> Scripted:
+USAGE = {"prompt_tokens": 120, "completion_tokens": 30, "total_tokens": 150}
+
+
+def said(
+    content: str | None,
+    *,
+    finish: str = "stop",
+    usage: dict[str, int] | None = USAGE,
+    delay_s: float = 0.0,
+    **message: Any,
+) -> Scripted:
     """A chat completion with this content."""
     choice = {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": content, **message}}
-    usage = {"prompt_tokens": 120, "completion_tokens": 30, "total_tokens": 150}
-    return Scripted(body={"id": "1", "object": "chat.completion", "model": MODEL, "choices": [choice], "usage": usage})
+    body = {"id": "1", "object": "chat.completion", "model": MODEL, "choices": [choice], "usage": usage}
+    return Scripted(body=body, delay_s=delay_s)
 
 
 def cited(answer: str, citations: list[str], *, can_tell: bool = True) -> Scripted:
@@ -47,19 +57,40 @@ class ChatServer:
     script: list[Scripted]
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    arrived_s: list[float] = field(default_factory=list)  # time.monotonic() of each request
+    at_once: int = 0
+    most_at_once: int = 0
+
+    def texts(self) -> list[str]:
+        """The user's part of each request, in the order of arrival."""
+        return [request["messages"][1]["content"] for request in self.requests]
 
 
 @contextmanager
-def serving(*script: Scripted) -> Iterator[ChatServer]:
-    """A server that gives these answers in order, and the last one from then on."""
+def serving(*script: Scripted, by: Callable[[dict[str, Any]], Scripted] | None = None) -> Iterator[ChatServer]:
+    """A server that gives these answers in order, and the last one from then on; or what `by` makes of each request."""
     chat = ChatServer("", list(script))
+    mutex = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            chat.requests.append(json.loads(body))
-            chat.headers.append({name.lower(): value for name, value in self.headers.items()})
-            self.answer(chat.script.pop(0) if len(chat.script) > 1 else chat.script[0])
+            request = json.loads(body)
+            with mutex:
+                chat.requests.append(request)
+                chat.headers.append({name.lower(): value for name, value in self.headers.items()})
+                chat.arrived_s.append(time.monotonic())
+                chat.at_once += 1
+                chat.most_at_once = max(chat.most_at_once, chat.at_once)
+                if by is not None:
+                    scripted = by(request)
+                else:
+                    scripted = chat.script.pop(0) if len(chat.script) > 1 else chat.script[0]
+            try:
+                self.answer(scripted)
+            finally:
+                with mutex:
+                    chat.at_once -= 1
 
         def do_GET(self) -> None:
             self.answer(Scripted(body={"object": "list", "data": [{"id": MODEL, "object": "model"}]}))

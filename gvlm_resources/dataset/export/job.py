@@ -1,0 +1,104 @@
+"""One export under way: the examples as a format takes them, and the count of all that it could not take along."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from gvlm_resources.dataset.example import Example
+from gvlm_resources.dataset.export.pictures import Album, checked_id
+from gvlm_resources.dataset.export.tokens import Seen, evenly, seen
+from gvlm_resources.dataset.release_files import Release
+from gvlm_resources.errors import ReleaseError
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`max_pictures` is the most that one example shows; `shard_mib` about the most that one file of shards holds."""
+
+    max_pictures: int = 16
+    shard_mib: int = 256
+
+    def __post_init__(self) -> None:
+        if self.max_pictures < 0 or self.shard_mib < 1:
+            raise ReleaseError(
+                f"at most {self.max_pictures} pictures and {self.shard_mib} MiB a shard",
+                remedy="ask for 0 pictures or more, and for shards of 1 MiB or more",
+            )
+
+
+@dataclass
+class Job:
+    """`folder` is where the files are written; `rows` and `notes` say what was."""
+
+    release: Release
+    folder: Path
+    album: Album
+    options: Options
+    rows: Counter[str] = field(default_factory=Counter)
+    counted: Counter[str] = field(default_factory=Counter)  # what was left out or changed, by the words that say so
+    notes: list[str] = field(default_factory=list)
+
+    def indexed(self, split: str) -> Iterator[tuple[Example, Mapping[str, Any]]]:
+        """The examples of a split with their rows of the index. Raises ReleaseError where the two part."""
+        index = self.release.index
+        rows = index.filter(pc.equal(index.column("split"), split))
+        found = (row for batch in rows.to_batches(max_chunksize=1000) for row in batch.to_pylist())
+        for example in self.release.examples(split):
+            row = next(found, None)
+            if row is None or row["example_id"] != example.example_id:
+                raise self._parted(split, example.example_id)
+            checked_id("an example", example.example_id)
+            yield example, row
+        if next(found, None) is not None:
+            raise self._parted(split, "its end")
+
+    def _parted(self, split: str, place: str) -> ReleaseError:
+        return ReleaseError(
+            f"the index of {self.release.folder} and its split {split} part at {place}",
+            remedy="delete this release's result and build it again",
+        )
+
+    def seen(self, split: str) -> Iterator[tuple[Example, Seen]]:
+        """The examples of a split as pictures and text; those that cannot be shown so are counted and left out."""
+        for example, _ in self.indexed(split):
+            found = seen(example, most=self.options.max_pictures)
+            if found.withheld:
+                self.counted[f"examples left out, since {found.withheld}"] += 1
+                continue
+            for token, count in found.left_out.items():
+                self.counted[f"tokens left out, since they have no picture: {token}"] += count
+            self._thinned(found.thinned)
+            self._count("marks of tools in the texts, written apart (`<image>` as `< image>`)", found.apart)
+            yield example, found
+
+    def shown_frames(self, example: Example) -> list[str]:
+        """The frames whose pictures go along with a whole example: those with boxes first, then evenly."""
+        frames = list(dict.fromkeys(example.frames))
+        boxed = [frame for frame in frames if frame in example.box_frames]
+        rest = [frame for frame in frames if frame not in example.box_frames]
+        most = self.options.max_pictures
+        kept = {boxed[index] for index in evenly(len(boxed), most)}
+        kept |= {rest[index] for index in evenly(len(rest), most - len(kept))}
+        self._thinned(len(frames) - len(kept))
+        return [frame for frame in frames if frame in kept]
+
+    def all_notes(self) -> tuple[str, ...]:
+        """What a user has to know of this export, in a fixed order."""
+        return (*(f"{words}: {count:,}" for words, count in sorted(self.counted.items())), *self.notes)
+
+    def _thinned(self, pictures: int) -> None:
+        if pictures:
+            self._count(f"examples of more than {self.options.max_pictures} pictures, which were thinned", 1)
+            self._count("pictures left out by thinning", pictures)
+
+    def _count(self, words: str, count: int) -> None:
+        if count:
+            self.counted[words] += count

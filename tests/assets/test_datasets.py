@@ -1,0 +1,141 @@
+"""From a built video to a frozen release, as a user makes one: the command, real runs, a real instance."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from gvlm_resources.dataset.pairs import pairs_of
+from gvlm_resources.dataset.release_files import Release
+from gvlm_resources.lake.store import Lake
+from tests.assets.conftest import Project
+from tests.assets.test_main_path import built_and_skipped, video_of
+
+
+@pytest.fixture(scope="module")
+def released(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The built project once more, with one release of its one video."""
+    project = Project(tmp_path_factory.mktemp("released") / "project")
+    shutil.copytree(built.root, project.root)
+    done = project.gvlm("release", "create", "first", "--train", "1", "--validation", "0", "--test", "0")
+    assert done.returncode in (0, 3), done.stderr  # 3: a check speaks up, as on the licence, which nobody gave
+    return project
+
+
+@pytest.fixture
+def copied(released: Project, tmp_path: Path) -> Project:
+    project = Project(tmp_path / "copy")
+    shutil.copytree(released.root, project.root)
+    return project
+
+
+def release(project: Project, name: str = "first") -> Release:
+    return Release(Lake(project.lake).get("training_set", name).folder)
+
+
+def files_of(project: Project, name: str = "first") -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in release(project, name).folder.iterdir()}
+
+
+def test_a_video_has_pairs_that_were_checked_and_examples_of_them(built: Project) -> None:
+    lake, key = Lake(built.lake), video_of(built)
+    pairs = pairs_of(pq.read_table(lake.get("qa_pairs", key).path("pairs.parquet")))
+    kept = {pair.pair_id for pair in pairs if pair.status == "ok"}
+    assert len(kept) >= 10
+    assert all(pair.reason for pair in pairs if pair.status != "ok")
+    rows = pq.read_table(lake.get("training_examples", key).path("examples.parquet"))
+    assert set(rows.column("pair_id").to_pylist()) <= kept
+    assert {"dynamics", "long"} <= set(rows.column("curriculum").to_pylist())
+
+
+def test_a_release_holds_the_examples_and_says_what_it_was_made_of(released: Project) -> None:
+    found = release(released)
+    assert found.index.num_rows == len(list(found.examples("train")))
+    pinned = Lake(released.lake).get("training_examples", video_of(released)).fingerprint
+    assert [video.fingerprint for video in found.spec.inputs] == [pinned]
+    assert "first" in (found.folder / "card.md").read_text()
+
+
+def test_a_licence_that_nobody_gave_is_a_failed_check_and_no_failed_release(released: Project) -> None:
+    done = released.gvlm("release", "build", "first")
+    assert done.returncode == 3
+    assert "licence_unknown" in done.stderr
+
+
+def test_the_same_release_under_another_name_has_the_same_examples(copied: Project) -> None:
+    copied.gvlm("release", "create", "second", "--train", "1", "--validation", "0", "--test", "0")
+    first, second = files_of(copied), files_of(copied, "second")
+    assert first["train.jsonl"] == second["train.jsonl"]
+    assert first["removed.parquet"] == second["removed.parquet"]
+
+
+def test_a_release_that_was_lost_is_built_again_byte_by_byte(copied: Project) -> None:
+    before = files_of(copied)
+    shutil.rmtree(copied.lake / "results" / "training_set")
+    assert copied.gvlm("release", "build", "first").returncode == 3
+    assert files_of(copied) == before
+
+
+def test_a_frozen_release_stays_when_its_video_is_built_anew(copied: Project) -> None:
+    before = files_of(copied)
+    (copied.root / "gvlm.yaml").write_text("synthesis: {seed: 7}\n")
+    done = copied.gvlm("build")
+    assert built_and_skipped(done.stdout)[0] == {"qa_pairs", "training_examples"}
+    assert copied.gvlm("release", "build", "first").returncode == 3
+    assert files_of(copied) == before
+    assert copied.gvlm("release", "create", "next", "--train", "1", "--validation", "0", "--test", "0").returncode == 3
+    told = copied.gvlm("release", "diff", "first", "next", "--json")
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout)
+
+
+def test_another_release_of_a_name_that_is_taken_is_refused(released: Project) -> None:
+    done = released.gvlm("release", "create", "first", "--seed", "9")
+    assert done.returncode == 1
+    assert "frozen" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_decisions_of_a_review_file_reach_the_next_release(copied: Project, tmp_path: Path) -> None:
+    file = tmp_path / "review.csv"
+    assert copied.gvlm("review", "first", "--file", str(file)).returncode == 0
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    rows[0]["decision"] = "rejected"
+    rows[1] |= {"decision": "fixed", "new_question": "What is to be seen here?", "new_answer": "Something else."}
+    with file.open("w", encoding="utf-8-sig", newline="") as opened:
+        writer = csv.DictWriter(opened, fieldnames=rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    done = copied.gvlm("review", "first", "--apply", str(file))
+    assert done.returncode == 0, done.stderr
+    copied.gvlm("release", "create", "reviewed", "--train", "1", "--validation", "0", "--test", "0")
+    found = release(copied, "reviewed")
+    assert rows[0]["pair_id"] not in found.index.column("pair_id").to_pylist()
+    fixed = [e for e in found.examples("train") if e.provenance["pair"] == rows[1]["pair_id"]]
+    assert {example.conversations[-1].value for example in fixed} == {"Something else."}
+    assert files_of(copied) == files_of(copied)
+
+
+@pytest.mark.parametrize("form", ["hf", "chat", "llava", "swift", "webdataset"])
+def test_a_release_is_exported_with_its_pictures(released: Project, tmp_path: Path, form: str) -> None:
+    done = released.gvlm("release", "export", "first", "--format", form, "--to", str(tmp_path / form))
+    assert done.returncode == 0, done.stderr
+    assert any((tmp_path / form).iterdir())
+
+
+def test_pairs_made_elsewhere_are_checked_like_any_others(copied: Project, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs.json"
+    pairs = [{"question": "What is the player's health at 00:01?", "answer": "It is 731 at 00:01."}]
+    theirs.write_text(json.dumps(pairs))
+    key = video_of(copied)
+    assert copied.gvlm("import", "pairs", str(theirs), "--video", key).returncode == 0
+    done = copied.gvlm("build", key, "--select", "qa_pairs")
+    assert built_and_skipped(done.stdout)[0] == {"qa_pairs"}
+    rows = pq.read_table(Lake(copied.lake).get("qa_pairs", key).path("pairs.parquet")).to_pylist()
+    (imported,) = [row for row in rows if row["made_by"].startswith("import@")]
+    assert (imported["status"], imported["answer"]) == ("filtered", pairs[0]["answer"])
+    assert imported["reason"]

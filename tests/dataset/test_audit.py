@@ -1,0 +1,233 @@
+"""Every check of a release finds what it is for, says how much of it, and passes where there is none."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gvlm_resources.dataset import audit
+from gvlm_resources.dataset.audit import AuditFinding, Known
+from gvlm_resources.dataset.audit_finding import FEW
+from gvlm_resources.dataset.release_files import LINES, REMOVED, Release
+from tests.dataset import small_release
+from tests.dataset.small_release import Row, changed, sound_rows, video, video_id
+
+
+def found(release: Release, check: str) -> AuditFinding:
+    return {one.check: one for one in audit.findings(release, small_release.known)}[check]
+
+
+def of(folder: Path, rows: list[Row], check: str, **more: object) -> AuditFinding:
+    return found(small_release.write(folder, rows, **more), check)
+
+
+def test_a_sound_release_passes_every_check(tmp_path: Path) -> None:
+    findings = audit.findings(small_release.write(tmp_path, sound_rows()), small_release.known)
+    assert [one.check for one in findings if not one.passed] == []
+    assert len({one.check for one in findings}) == len(findings) == 9
+
+
+def test_the_same_release_gives_the_same_findings(tmp_path: Path) -> None:
+    release = small_release.write(tmp_path, [*sound_rows(), Row("Twice?", "Yes.", split="test")])
+    assert audit.findings(release, small_release.known) == audit.findings(Release(tmp_path), small_release.known)
+
+
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        ([Row("A?", "B."), Row("C?", "D.", split="test")], "video"),
+        ([Row("A?", "B.", group="g"), Row("C?", "D.", video=video_id(1), group="g", split="test")], "duplicate group"),
+        (
+            [Row("A?", "B.", pair_id="q" + "1" * 16), Row("C?", "D.", video_id(1), "test", pair_id="q" + "1" * 16)],
+            "pair",
+        ),
+        ([Row("A?", "B.", digest="d" * 64), Row("C?", "D.", video_id(1), "test", digest="d" * 64)], "digest"),
+    ],
+    ids=["a video", "a duplicate group", "a pair", "a digest"],
+)
+def test_what_stands_in_two_splits_leaks(tmp_path: Path, rows: list[Row], what: str) -> None:
+    finding = of(tmp_path, rows, "leakage")
+    assert not finding.passed
+    assert finding.severity == "error"
+    assert finding.details["counts"][what] == 1
+    assert finding.details["examples"]
+
+
+def test_the_same_source_under_two_ids_leaks(tmp_path: Path) -> None:
+    rows = [Row("A?", "B."), Row("C?", "D.", video=video_id(1), split="validation")]
+    videos = [video(0), video(1, source_sha256=video(0).source_sha256)]
+    assert of(tmp_path, rows, "leakage", videos=videos).details["counts"]["source file"] == 1
+
+
+def test_near_identical_words_are_counted_among_videos_that_share_footage(tmp_path: Path) -> None:
+    rows = [
+        Row("How many barrels exploded in the first room?", "Three of them did.", group="g"),
+        Row("How many barrels exploded in the first room ?", "Three of them did", video_id(1), "test", group="g"),
+        Row("Where does the player go after the red door?", "Down the stairs.", video_id(1), "test", group="g"),
+    ]
+    assert of(tmp_path, rows, "leakage").details["counts"]["near-identical example"] == 1
+
+
+def test_held_out_words_that_train_has_too_are_told_as_a_share(tmp_path: Path) -> None:
+    rows = [Row("Did the player die?", "No."), Row("Was it dark?", "Yes.")]
+    rows += [Row("did the player die", "no", video_id(1), "test"), Row("Is it loud?", "Yes.", video_id(1), "test")]
+    finding = of(tmp_path, rows, "repeated_words")
+    assert finding.details["shares"] == {"validation": 0.0, "test": 0.5}
+    assert not finding.passed
+    assert finding.severity == "warning"
+
+
+def test_a_split_that_was_asked_for_and_is_empty_is_told(tmp_path: Path) -> None:
+    rows = [row for row in sound_rows() if row.split != "validation"]
+    finding = of(tmp_path, rows, "empty_split")
+    assert not finding.passed
+    assert "validation" in finding.summary
+    assert finding.severity == "warning"
+    assert of(tmp_path, rows, "empty_split", spec={"ratios": {"train": 0.9, "validation": 0, "test": 0.1}}).passed
+
+
+def test_without_train_there_is_an_error(tmp_path: Path) -> None:
+    assert of(tmp_path, [Row("A?", "B.", split="test")], "empty_split").severity == "error"
+
+
+def test_a_line_that_is_not_valid_is_counted_and_named(tmp_path: Path) -> None:
+    rows = sound_rows()
+    rows[3] = changed(rows[3], width=0)
+    finding = of(tmp_path, rows, "schema")
+    assert not finding.passed
+    assert finding.details["invalid"] == 1
+    assert rows[3].example_id in finding.details["examples"][0]
+
+
+def test_a_line_that_is_no_json_is_told_and_not_raised(tmp_path: Path) -> None:
+    release = small_release.write(tmp_path, sound_rows())
+    path = tmp_path / LINES["test"]
+    path.write_bytes(b"!" + path.read_bytes()[1:])
+    finding = found(release, "schema")
+    assert finding.details["invalid"] == 1
+    assert "cannot be read" in finding.details["examples"][0]
+
+
+def test_a_line_that_the_index_does_not_list_is_told(tmp_path: Path) -> None:
+    release = small_release.write(tmp_path, sound_rows())
+    path = tmp_path / LINES["train"]
+    path.write_bytes(path.read_bytes() + b"{}\n")
+    finding = found(release, "schema")
+    assert not finding.passed
+    assert finding.details["bytes_unlisted"] == 3
+
+
+@pytest.mark.parametrize(
+    ("broken", "kinds"),
+    [
+        ({"frames": ("f000999000000",)}, {"frame", "embedding"}),
+        ({"evidence": ("e000000000000-pickup", "e000000000099-none")}, {"evidence"}),
+    ],
+    ids=["a frame and its vector", "evidence"],
+)
+def test_an_id_that_leads_nowhere_is_told(tmp_path: Path, broken: dict[str, object], kinds: set[str]) -> None:
+    rows = sound_rows()
+    rows[0] = replace(rows[0], **broken)
+    finding = of(tmp_path, rows, "broken_references")
+    assert not finding.passed
+    assert set(finding.details["broken"]) == kinds
+    assert rows[0].example_id in finding.details["examples"][0]
+
+
+def test_a_box_in_a_frame_that_is_not_stored_is_told(tmp_path: Path) -> None:
+    box = Row("Where is it?", "At <box_2d>.", frames=("f000999000000",), boxes=((1.0, 2.0, 30.0, 40.0),))
+    assert of(tmp_path, [box], "broken_references").details["broken"]["frame of a box"] == 1
+
+
+def test_at_most_five_examples_are_named(tmp_path: Path) -> None:
+    rows = [replace(row, evidence=("e000000000099-none",)) for row in sound_rows()]
+    finding = of(tmp_path, rows, "broken_references")
+    assert finding.details["broken"]["evidence"] == len(rows) == 40
+    assert len(finding.details["examples"]) == FEW
+
+
+def test_each_video_is_asked_for_once(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def known(key: str) -> Known:
+        asked.append(key)
+        return small_release.known(key)
+
+    audit.findings(small_release.write(tmp_path, sound_rows()[::-1]), known)
+    assert asked == sorted({row.video for row in sound_rows()})
+
+
+def test_a_file_that_is_not_the_one_pinned_is_told(tmp_path: Path) -> None:
+    release = small_release.write(tmp_path, sound_rows())
+    (tmp_path / REMOVED).write_bytes((tmp_path / REMOVED).read_bytes() + b" ")
+    finding = found(release, "manifest")
+    assert not finding.passed
+    assert finding.details["wrong"] == [f"{REMOVED} is not the file that the manifest pins"]
+
+
+def test_lines_that_the_manifest_does_not_count_are_told(tmp_path: Path) -> None:
+    release = small_release.write(tmp_path, sound_rows())
+    path = tmp_path / LINES["test"]
+    path.write_bytes(path.read_bytes() + b"\n")
+    assert "test.jsonl has 5 lines, the manifest says 4" in found(release, "manifest").details["wrong"]
+
+
+@pytest.mark.parametrize("licence", ["", "  ", "Unknown", "n/a"])
+def test_a_video_without_a_licence_is_an_error(tmp_path: Path, licence: str) -> None:
+    rows = [Row("A?", "B."), Row("C?", "D.", video=video_id(1)), Row("E?", "F.", video=video_id(1))]
+    finding = of(tmp_path, rows, "licence_unknown", videos=[video(0), video(1, licence=licence)])
+    assert not finding.passed
+    assert finding.severity == "error"
+    assert finding.details == {"videos": 1, "examples_from_them": 2, "examples": [video_id(1)]}
+
+
+def test_a_kind_that_is_too_much_of_a_split_is_told(tmp_path: Path) -> None:
+    rows = [*sound_rows(), *(Row(f"More {n}?", f"Yes {n}.", kind="when") for n in range(60))]
+    finding = of(tmp_path, rows, "label_balance")
+    assert not finding.passed
+    assert finding.details["splits"]["train"]["largest_kind"] == "when"
+    assert finding.details["splits"]["train"]["largest_kind_share"] == pytest.approx(68 / 92, abs=1e-4)
+
+
+def test_a_kind_that_a_split_lacks_is_told(tmp_path: Path) -> None:
+    finding = of(tmp_path, [*sound_rows(), Row("Why?", "Because.", kind="why")], "label_balance")
+    assert finding.details["splits"]["test"]["kinds_lacking"] == ["why"]
+    assert "test lacks why" in finding.summary
+
+
+def test_an_answer_that_is_nearly_always_right_is_told(tmp_path: Path) -> None:
+    rows = [Row(f"Did {n} happen?", "Yes." if n else "No.", kind=("what", "when")[n % 2]) for n in range(24)]
+    finding = of(tmp_path, rows, "label_balance")
+    assert (finding.details["splits"]["train"]["yes"], finding.details["splits"]["train"]["no"]) == (23, 1)
+    assert "one answer is right for 96% of train" in finding.summary
+    assert "with yes or no in train are yes" in finding.summary
+
+
+def test_yes_and_no_are_counted_in_other_languages_and_not_inside_words(tmp_path: Path) -> None:
+    answers = ["Ja, zweimal.", "Nein.", "¡Sí!", "Oui.", "Non.", "Nobody.", "Yesterday.", "12"]
+    rows = [Row(f"{n}?", answer) for n, answer in enumerate(answers)]
+    told = of(tmp_path, rows, "label_balance").details["splits"]["train"]
+    assert (told["yes"], told["no"]) == (3, 2)
+
+
+def test_minutes_without_an_example_are_a_gap(tmp_path: Path) -> None:
+    rows = [Row("A?", "B.", start_s=0, end_s=90), Row("C?", "D.", start_s=500, end_s=501)]
+    finding = of(tmp_path, rows, "time_coverage", videos=[video(0, minutes=10)])
+    assert (finding.details["covered"], finding.details["minutes"]) == (3, 10)
+    assert not finding.passed
+    assert finding.details["longest_gaps"] == [f"{video_id(0)} 02:00-07:59", f"{video_id(0)} 09:00-09:59"]
+
+
+def test_an_example_about_a_whole_video_covers_no_minute_of_it(tmp_path: Path) -> None:
+    rows = [Row("What happens?", "A lot.", kind="summary", start_s=0, end_s=600)]
+    assert of(tmp_path, rows, "time_coverage", videos=[video(0, minutes=10)]).details["covered"] == 0
+
+
+def test_a_video_without_any_example_counts_as_uncovered(tmp_path: Path) -> None:
+    finding = of(tmp_path, [Row("A?", "B.")], "time_coverage", videos=[video(0), video(1, minutes=3)])
+    assert (finding.details["covered"], finding.details["minutes"]) == (1, 4)
+
+
+def test_a_few_seconds_over_the_minute_are_no_minute_of_their_own(tmp_path: Path) -> None:
+    finding = of(tmp_path, [Row("A?", "B.", start_s=60, end_s=61)], "time_coverage", videos=[video(0, minutes=1.05)])
+    assert (finding.details["covered"], finding.details["minutes"]) == (1, 1)

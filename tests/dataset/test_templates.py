@@ -1,0 +1,347 @@
+"""Templates: what they write of a small play, and what they never state."""
+
+import random
+import re
+from collections import Counter
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+
+import pyarrow as pa
+import pytest
+
+from gvlm_resources import game as game_module
+from gvlm_resources import schemas
+from gvlm_resources.dataset import facts as facts_module
+from gvlm_resources.dataset import templates, wording
+from gvlm_resources.dataset.facts import Facts, Sight, Text, Utterance
+from gvlm_resources.dataset.grounding import check
+from gvlm_resources.dataset.pairs import KINDS, LENGTHS, Pair
+from gvlm_resources.settings import Quotas, SynthesisSettings
+from gvlm_resources.timebase import format_clock
+from gvlm_resources.timeline import events, state
+from tests.timeline import hud_rows
+from tests.timeline.hud_rows import S, at, line, number
+
+END_S = 60.0
+LANGUAGES = ("en", "de", "es", "fr")
+PLENTY = Quotas(**dict.fromkeys(KINDS, 100))
+CLOCK = re.compile(r"\d\d:\d\d(?::\d\d)?")
+QUOTED = re.compile("“[^”]*”|„[^“]*“|«[^»]*»")
+
+
+def played(*, health: list[tuple[float, str]] | None = None, lines: list[dict] | None = None) -> Facts:
+    """One minute: two shots, a shotgun, a hit, a medikit, a hit, a death, a life begun anew, an armor bonus."""
+    health = health or [(0, "100"), (10.4, "82"), (20.5, "92"), (33.3, "60"), (40.6, "40"), (41.5, "0"), (44.4, "100")]
+    lines = lines or [
+        line("You got the shotgun", 15.4, 18.4),
+        line("Picked up a medikit", 20.5, 23.5),
+        line("Player was killed by an imp.", 41.5, 44.5),
+        line("Picked up an armor bonus", 50.5, 53.5),
+    ]
+    read = hud_rows.ocr(
+        *number("health", *health),
+        *number("armor", (0, "0"), (50.5, "1")),
+        *number("bullets", (0, "50"), (5.4, "49"), (6.5, "48")),
+        *number("shells", (0, "0"), (15.4, "8"), (28.5, "7")),
+        *number("ammo", (0, "50"), (5.4, "49"), (6.5, "48"), (16.3, "8"), (28.5, "7")),
+        *lines,
+    )
+    frames = hud_rows.frames(*((second + 0.2, "b" if second == 30 else "") for second in range(60)))
+    held = state.series(read, hud_rows.GAME, video_id="v-1")
+    tables = {
+        "ocr": read,
+        "state": held,
+        "frames": frames,
+        "speech": hud_rows.speech(),
+        "sounds": sounds(),
+        "entities": none(),
+    }
+    told = events.merge(video_id="v-1", end_ns=at(END_S), game=hud_rows.GAME, **tables)
+    return facts_module.gather(
+        video_id="v-1", title="A play", duration_ns=at(END_S), game=hud_rows.GAME, events=told, **tables
+    )
+
+
+def none() -> pa.Table:
+    return schemas.ENTITIES.empty_table()
+
+
+def sounds(*heard: tuple[str, float, float]) -> pa.Table:
+    heard = heard or (("gunshot", 5.4, 0.97), ("gunshot", 28.4, 0.6))
+    rows = [
+        {
+            "video_id": "v-1",
+            "sound_id": f"a{at(start) // 1000:012d}-1",
+            "start_ns": at(start),
+            "end_ns": at(start + 0.3),
+            "label": label,
+            "score": score,
+            "text": "",
+            "status": "ok",
+            "reason": "",
+        }
+        for label, start, score in heard
+    ]
+    return pa.Table.from_pylist(rows, schema=schemas.SOUNDS)
+
+
+@cache
+def play() -> Facts:
+    return played()
+
+
+@cache
+def written(language: str = "en", seed: int = 0) -> tuple[Pair, ...]:
+    settings = SynthesisSettings(languages=(language,), quotas=PLENTY, seed=seed)
+    return tuple(templates.write(play(), settings))
+
+
+def seen_in_a_game_without_rules() -> Facts:
+    """A game of which nothing is known: two texts, a voice, two sounds, a thing that moves."""
+    box, size = (10.0, 10.0, 200.0, 40.0), (640, 480)
+    base = played()
+    return Facts(
+        video_id="v-2",
+        title="Something",
+        duration_ns=at(END_S),
+        game=game_module.load("generic"),
+        events=[event for event in base.events if event.kind == "sound"],
+        texts=[
+            Text("o1-0", "frame", "text", "Level one", at(3), at(9), 0.97, box, *size),
+            Text("o2-0", "frame", "text", "GHX>7", at(12), at(19), 0.6, box, *size),
+        ],
+        speech=[Utterance("s1", at(22.3), at(24), "here we go", 0.9, "en")],
+        sounds=base.sounds,
+        sights=[Sight("n1-1", base.frames[20].frame_id, base.frames[20].pts_ns, "t1", "robot", 0.9, box, *size)],
+        frames=base.frames,
+    )
+
+
+def claims_figures(pair: Pair) -> tuple[set[str], set[float]]:
+    """Clocks and numbers that the claims of a pair state."""
+    spans = [claim.span for claim in pair.claims] + [c.other_span for c in pair.claims if c.other_end_ns]
+    ends = [ns for span in spans for ns in (span.start_ns, span.end_ns, span.end_ns - 1)]
+    return {format_clock(ns) for ns in ends}, {claim.value for claim in pair.claims if claim.value is not None}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_play_is_asked_about_in_every_kind_and_language(language: str) -> None:
+    pairs = written(language)
+    assert {pair.kind for pair in pairs} == set(KINDS)
+    assert {pair.language for pair in pairs} == {language}
+    assert {pair.length for pair in pairs} == set(LENGTHS)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_figure_of_an_answer_is_claimed_or_asked(language: str) -> None:
+    for pair in written(language):
+        clocks, numbers = claims_figures(pair)
+        said = QUOTED.sub("", pair.answer).replace("<box_2d>", "")
+        assert set(CLOCK.findall(said)) <= clocks | set(CLOCK.findall(pair.question)), pair
+        plain = {float(found) for found in re.findall(r"\d+", CLOCK.sub("", said))}
+        assert plain <= numbers | {float(found) for found in re.findall(r"\d+", CLOCK.sub("", pair.question))}, pair
+
+
+def test_every_row_and_frame_that_a_pair_names_is_there() -> None:
+    facts = play()
+    black = {frame.frame_id for frame in facts.frames if frame.is_black}
+    known = {frame.frame_id for frame in facts.frames} - black
+    for pair in written():
+        assert all(facts.row(row_id) is not None for row_id in pair.evidence), pair
+        assert pair.frames, pair
+        assert set(pair.frames) <= known, pair
+        assert pair.answer.count("<box_2d>") == len(pair.boxes), pair
+        assert all(box.frame_id in pair.frames for box in pair.boxes), pair
+
+
+def test_the_span_of_a_pair_holds_its_claims_and_lies_in_the_video() -> None:
+    for pair in written():
+        assert 0 <= pair.start_ns < pair.end_ns <= at(END_S), pair
+        for claim in pair.claims:
+            assert pair.start_ns <= claim.start_ns, pair
+            assert claim.end_ns <= pair.end_ns, pair
+            assert claim.other_end_ns <= pair.end_ns, pair
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_answer_stands_in_its_question(language: str) -> None:
+    for pair in written(language):
+        assert pair.answer.rstrip(".").casefold() not in pair.question.casefold(), pair
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_check_finds_nothing_unsupported(language: str) -> None:
+    settings = SynthesisSettings(languages=(language,), quotas=PLENTY)
+    checked = check(written(language), play(), settings)
+    assert {pair.reason for pair in checked} <= {"", "near_duplicate", "quota", "leak"}
+    assert sum(pair.reason == "leak" for pair in checked) <= 0.02 * len(checked)
+
+
+def test_the_same_seed_gives_the_same_pairs_and_another_one_other_words() -> None:
+    settings = SynthesisSettings(languages=LANGUAGES)
+    assert templates.write(play(), settings) == templates.write(played(), settings)
+    again = templates.write(play(), replace_seed(settings, 1))
+    assert [pair.question for pair in again] != [pair.question for pair in templates.write(play(), settings)]
+
+
+def replace_seed(settings: SynthesisSettings, seed: int) -> SynthesisSettings:
+    return settings.model_copy(update={"seed": seed})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_quota_of_none_gives_none_and_another_one_twice_as_many_at_most(kind: str) -> None:
+    got = Counter(p.kind for p in templates.write(play(), SynthesisSettings(quotas=Quotas(**{kind: 0}))))
+    assert kind not in got
+    few = Counter(p.kind for p in templates.write(play(), SynthesisSettings(quotas=Quotas(**{kind: 2}))))
+    assert 1 <= few[kind] <= 4
+
+
+def test_no_question_is_asked_twice_in_a_language() -> None:
+    questions = Counter((pair.kind, pair.question) for pair in written())
+    assert set(questions.values()) == {1}
+
+
+def test_the_first_pairs_of_a_kind_are_about_different_things() -> None:
+    few = [pair for pair in templates.write(play(), SynthesisSettings()) if pair.kind == "state"][:6]
+    assert len({claim.subject for pair in few for claim in pair.claims}) >= 3
+    assert len({pair.start_ns // (10 * S) for pair in few}) >= 3
+
+
+def test_several_phrasings_are_drawn() -> None:
+    asked = {re.sub(r"\d\d:\d\d", "", pair.question) for pair in written() if pair.claims[0].what == "value"}
+    assert len(asked) > 4
+
+
+def test_a_death_is_told_with_the_cause_that_the_message_names_and_the_hits_before_it() -> None:
+    seeds = [p for seed in range(6) for p in written(seed=seed)]
+    told = [p for p in seeds if p.kind == "why" and any(c.kind == "death" and c.subject == "imp" for c in p.claims)]
+    assert told
+    assert all("imp" in pair.answer for pair in told)
+    longest = next(pair for pair in told if pair.length == "long")
+    assert "at 00:33 and 00:40" in longest.answer
+    chain = [row_id.split("-")[1] for row_id in longest.evidence if row_id.startswith("e")]
+    assert chain == ["damage", "damage", "death"]
+
+
+def test_no_cause_is_named_that_no_message_names() -> None:
+    facts = played(lines=[line("You got the shotgun", 15.4, 18.4)])
+    pairs = templates.write(facts, SynthesisSettings(quotas=PLENTY))
+    assert not [p for p in pairs if p.kind == "why" and "die" in p.question]
+    hits = [p for p in pairs if p.kind == "why" and any(c.what == "unknown" for c in p.claims)]
+    assert hits
+    assert all("names" in p.answer or "not told" in p.answer for p in hits)
+
+
+def test_no_moment_at_the_edge_of_a_second_is_stated() -> None:
+    facts = played(health=[(0, "100"), (10.02, "82"), (33.97, "60")])
+    pairs = templates.write(facts, SynthesisSettings(quotas=PLENTY))
+    moments = [c for p in pairs for c in p.claims if c.what == "moment" and c.kind == "damage"]
+    assert any(event.kind == "damage" for event in facts.events)
+    assert not moments
+
+
+def test_no_number_is_stated_in_the_second_after_it_changed() -> None:
+    for pair in written():
+        for claim in (c for c in pair.claims if c.what == "value" and pair.kind == "state"):
+            held = play().value_at(claim.subject, claim.start_ns)
+            assert held is not None
+            assert held.value == claim.value
+            assert held.start_ns == 0 or claim.start_ns - held.start_ns >= 1.5 * S
+            assert held.end_ns - claim.end_ns >= 0.5 * S
+
+
+def test_a_heavy_hit_is_neither_timed_nor_counted() -> None:
+    facts = played(health=[(0, "100"), (10.4, "20"), (30.5, "15")])
+    claims = [
+        c for p in templates.write(facts, SynthesisSettings(quotas=PLENTY)) for c in p.claims if c.kind == "damage"
+    ]
+    assert not [c for c in claims if c.what == "moment" and c.start_ns <= at(10.4) < c.end_ns]
+    assert not [c for c in claims if c.what in ("count", "sum") and c.start_ns <= at(10.4) < c.end_ns]
+
+
+def test_a_death_without_a_message_is_not_stated() -> None:
+    facts = played(lines=[line("Picked up a medikit", 20.5, 23.5)])
+    claims = [
+        c for p in templates.write(facts, SynthesisSettings(quotas=PLENTY)) for c in p.claims if c.kind == "death"
+    ]
+    assert all((c.what == "count" and c.value == 0 and c.end_ns <= at(41.5)) or c.start_ns > at(41.5) for c in claims)
+
+
+def test_misread_messages_are_not_quoted() -> None:
+    shown = [
+        line("PICKED UP A MEDIKIT!", 20.5, 23.5, confidence=0.97),
+        line("Y0V GDT THE SHOTGVN", 15.4, 18.4, confidence=0.97),
+        line("Picked up an armor bonus", 50.5, 53.5, confidence=0.7),
+    ]
+    pairs = templates.write(played(lines=shown), SynthesisSettings(quotas=PLENTY))
+    quoted = {claim.subject for pair in pairs for claim in pair.claims if claim.what == "shown"}
+    assert quoted == {"Picked up a medikit"}
+
+
+def test_what_cannot_be_told_is_said_so_with_the_count_that_is_known() -> None:
+    pairs = [pair for pair in written() if pair.kind == "unanswerable"]
+    assert all("cannot be told" in pair.answer or "does not tell" in pair.answer for pair in pairs)
+    second_death = [p for p in pairs if any(c.what == "count" and c.kind == "death" for c in p.claims)]
+    assert second_death
+    assert all("second time" in p.question and p.claims[0].value == 1 for p in second_death)
+
+
+def test_the_time_after_the_end_is_asked_about_and_not_answered() -> None:
+    beyond = [p for p in written() if p.kind == "unanswerable" and CLOCK.search(p.question)]
+    assert beyond
+    assert all(CLOCK.findall(p.question)[0] > "00:59" for p in beyond)
+
+
+def test_every_pair_is_as_sure_as_its_weakest_row() -> None:
+    facts = play()
+    for pair in written():
+        rows = [facts.row(row_id) for row_id in pair.evidence]
+        assert pair.confidence == pytest.approx(
+            min((getattr(row, "confidence", 1.0) for row in rows), default=1.0), abs=0.4
+        )
+        assert pair.made_by == templates.MADE_BY
+
+
+def test_a_game_without_rules_gives_fewer_pairs_and_no_error() -> None:
+    facts = seen_in_a_game_without_rules()
+    pairs = templates.write(facts, SynthesisSettings(languages=LANGUAGES, quotas=PLENTY))
+    kinds = {pair.kind for pair in pairs}
+    assert {"said_or_shown", "where", "unanswerable"} <= kinds
+    assert {"state", "why"}.isdisjoint(kinds)
+    quoted = {claim.subject for pair in pairs for claim in pair.claims if claim.what in ("shown", "said")}
+    assert quoted == {"Level one", "here we go"}
+    [robot] = [p for p in pairs if p.boxes and p.boxes[0].label == "robot" and p.language == "de"]
+    assert "oben links" in robot.answer.casefold()
+    assert "<box_2d>" in robot.answer
+
+
+def test_nothing_is_asked_about_a_person_where_somebody_speaks() -> None:
+    """They may say who they are."""
+    pairs = templates.write(seen_in_a_game_without_rules(), SynthesisSettings(quotas=PLENTY))
+    people = set(wording.load("en").unknowns)
+    assert not [p for p in pairs for claim in p.claims if claim.what == "unknown" and claim.subject in people]
+
+
+def test_an_empty_video_gives_nothing() -> None:
+    empty = Facts("v-3", "Nothing", at(END_S), hud_rows.GAME)
+    assert templates.write(empty, SynthesisSettings(languages=LANGUAGES)) == []
+
+
+def test_frames_alone_give_nothing() -> None:
+    assert (
+        templates.write(replace(Facts("v-4", "x", at(5), hud_rows.GAME), frames=play().frames), SynthesisSettings())
+        == []
+    )
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 33])
+def test_an_order_that_covers_early_holds_each_item_once(count: int) -> None:
+    found = templates.spread(list(range(count)), random.Random(5))
+    assert sorted(found) == list(range(count))
+    if count == 33:
+        assert max(abs(a - b) for a, b in pairwise(found)) > 8
+
+
+def test_taking_in_turn_takes_one_of_each_first() -> None:
+    assert templates.in_turn([[1, 2, 3], [], [4], [5, 6]]) == [1, 4, 5, 2, 6, 3]
