@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(CURDIR)/.dagster_home
 .PHONY: demo test ui lint graph clean help
 
 help:
-	@echo "make demo   install, build the three sample recordings, ask three questions"
+	@echo "make demo   install, build the three sample recordings, ask three questions, make a training set"
 	@echo "make test   install, run the whole test suite"
 	@echo "make ui     the Dagster web UI with this project's instance, on http://127.0.0.1:3000"
 	@echo "make lint   ruff"
@@ -23,7 +23,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 demo: $(READY)
-	$(BIN)/gvlm add data_lake/samples --game freedoom
+	$(BIN)/gvlm add data_lake/samples --game freedoom --licence BSD-3-Clause
 	$(BIN)/gvlm build
 	@echo
 	$(BIN)/gvlm ask "How many times did I die, and when?"
@@ -33,6 +33,8 @@ demo: $(READY)
 	$(BIN)/gvlm ask "Why did I die the first time?"
 	@echo
 	$(BIN)/gvlm find "low health, shotgun in hand" --limit 3
+	@echo
+	$(BIN)/gvlm release create demo --train 0.34 --validation 0.33 --test 0.33
 	@echo
 	@echo "The runs, with previews and checks of every asset: make ui, then http://127.0.0.1:3000"
 	@echo "Your own footage: .venv/bin/gvlm add FOLDER, then .venv/bin/gvlm build"

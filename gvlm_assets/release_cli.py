@@ -205,7 +205,7 @@ def review(
     layout = folder.lake().layout
     _, release = releasing.stored_release(folder, name)
     if file is not None:
-        words = _evidence(folder)
+        words = _evidence(folder, release)
         count = review_file.write_file(release, file, reviewing.decisions(layout), evidence=words)
         typer.echo(f"{count} pairs in {file}; edit it, then `gvlm review {name} --apply {file}`")
         return
@@ -215,9 +215,14 @@ def review(
     _serve(folder, release, port, browser)
 
 
-def _evidence(folder: LakeFolder) -> Any:
+def _evidence(folder: LakeFolder, release: Any) -> Any:
     words = releasing.evidence_words(folder)
-    return lambda pair: "; ".join(f"{told.clock} {told.text}" for told in words(pair.video_id, pair.evidence))
+
+    def told(pair: Any) -> str:
+        ids = release.example(pair.split, pair.offset).evidence
+        return "; ".join(f"{row.clock} {row.text}" for row in words(pair.video_id, ids))
+
+    return told
 
 
 def _apply(report: Any) -> None:

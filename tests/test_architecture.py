@@ -24,9 +24,10 @@ PURE = [
             *("pairs", "facts", "example", "examples", "release_spec", "claims", "grounding", "templates", "wording"),
             *("stretches", "context", "prompt_parts", "writer_prompts", "writer_replies", "splits", "balance"),
             *("audit_finding", "audit_balance", "card_blocks", "card_limits", "review_words"),
-            *("export/tokens", "export/sources"),
+            *("export/tokens", "export/sources", "curriculum_text"),
         )
     ),
+    *(f"gvlm_resources/llm/{name}.py" for name in ("protocol", "structured", "literal", "usage")),
     "gvlm_resources/encoders/catalogue.py",
     "gvlm_resources/encoders/masks.py",
     "gvlm_resources/encoders/meter.py",

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -237,12 +238,10 @@ def _pairs_in(column: Hashes) -> NDArray[np.int64]:
     ordered = column[order]
     ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)) + 1
     starts = np.concatenate([[0], ends[:-1]])
-    found = [np.zeros(0, np.int64)]
-    for start, end in zip(starts[ends - starts > 1].tolist(), ends[ends - starts > 1].tolist(), strict=True):
-        members = order[start:end]  # rising: the sort is stable
-        first, second = np.triu_indices(len(members), 1)
-        found.append(members[first] << 32 | members[second])
-    return np.concatenate(found)
+    several = np.flatnonzero(ends - starts > 1)
+    runs = (order[starts[run] : ends[run]].tolist() for run in several.tolist())
+    # The members of a run rise: the sort is stable.
+    return np.fromiter((one << 32 | other for run in runs for one, other in combinations(run, 2)), np.int64)
 
 
 def _families(pairs: dict[tuple[int, int], float], texts: int) -> NDArray[np.int64]:

@@ -33,11 +33,7 @@ def how_many(view: View) -> Iterator[Draft]:
 
 
 def _kinds(view: View) -> list[str]:
-    told = [
-        kind
-        for kind in (*view.kinds, "shot")
-        if kind not in ("armor", "sound", "weapon_change") and kind in view.facts.recorded
-    ]
+    told = [kind for kind in (*view.kinds, "shot") if kind not in UNCOUNTED and kind in view.facts.recorded]
     return [kind for kind in dict.fromkeys(told) if kind != "scene_change" or not view.rules]
 
 

@@ -16,9 +16,9 @@ from gvlm_resources.timebase import NS_PER_S, Span
 
 MOST_LISTED = 4
 ORDINALS = 5  # the n-th of many is hard to find and seldom asked
-# Shots may be read as one, and a change between weapons that use the same ammunition is not seen.
-FIRST_ONLY = ("shot", "weapon_change")
-UNSEEN = ("weapon_change", "heal", "armor", "scene_change", "sound")  # seen in part, or told with something else
+FIRST_ONLY = ("shot",)  # two may be read as one
+# Seen in part, or told with something else: a change between weapons of the same ammunition changes no number.
+UNSEEN = ("weapon_change", "heal", "armor", "scene_change", "sound")
 QUIET_KINDS = ("damage", "pickup", "death")
 
 
@@ -205,8 +205,8 @@ def _within(view: View) -> Iterator[Draft]:
 def named(view: View) -> list[tuple[str, str]]:
     """Kinds with the subject that is stated of them, in the order in which they come first."""
     kinds = (*view.kinds, "shot") if view.rules else view.kinds
-    told = [event for event in view.facts.events if event.kind in kinds and event.kind != "sound"]
-    told = [event for event in told if event.kind not in ("heal", "armor", "scene_change")]
+    told = [event for event in view.facts.events if event.kind in kinds]
+    told = [event for event in told if event.kind not in UNSEEN]
     found = [(event.kind, event.subject if event.kind in NAMED else "") for event in told]
     often = Counter(found)
     return [key for key in dict.fromkeys(found) if often[key] and (key[0] not in NAMED or key[1])]

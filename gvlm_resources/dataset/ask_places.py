@@ -14,6 +14,7 @@ from gvlm_resources.dataset.pairs import WHERE, Box, Claim
 from gvlm_resources.timebase import NS_PER_S, Span
 
 EDGE_PX = 2.0
+SEEN_NS = 500_000_000  # of the second that is named, a text is on the screen for so long at least
 ROWS, COLUMNS = ("top", "", "bottom"), ("left", "", "right")
 
 
@@ -52,6 +53,8 @@ def _texts(view: View) -> Iterator[Draft]:
         if frame is None or box is None or len(alike) != 1:
             continue
         at = second(frame.pts_ns)
+        if min(row.end_ns, at.end_ns) - max(row.start_ns, at.start_ns) < SEEN_NS:
+            continue
         yield Draft(
             WHERE,
             "where_text",

@@ -18,17 +18,22 @@ from gvlm_resources.timebase import Span
 LENGTHS_S, STEP_S = (8, 10, 15, 20, 30), 1
 MOST_EVENTS = 12
 MOST_TOLD = 8
+BUSY = ("shot", "weapon_change", "heal", "armor", "respawn", "secret")  # no quiet stretch has any of these
 COUNTED = ("death", "respawn", "damage", "pickup", "weapon_change", "secret", "black_screen", "scene_change", "sound")
 
 
 def summary(view: View) -> Iterator[Draft]:
     happenings = [event for event in view.happenings if event.kind in COUNTED]
+    told: set[tuple[str, ...]] = set()
     for span in view.stretches(LENGTHS_S, step_s=STEP_S):
-        events = starting_in(happenings, span)
-        if events and len(events) <= MOST_EVENTS:
-            yield from _told(view, span, events)
-        elif not events and view.rules:
-            yield from _quiet(view, span)
+        if 0 < len(events := starting_in(happenings, span)) <= MOST_EVENTS:
+            for draft in _told(view, span, events):
+                if draft.evidence not in told:  # the same events in a stretch a second later are no other summary
+                    yield draft
+                told.add(draft.evidence)
+    for span in view.stretches():
+        if not any(view.of_kind(kind, span=span) for kind in BUSY) and quiet(view, span):
+            yield _quiet(view, span)
 
 
 def _told(view: View, span: Span, events: Sequence[Event]) -> Iterator[Draft]:
@@ -66,12 +71,9 @@ def _counts(found: dict[str, int]) -> Phrase:
     return worded
 
 
-def _quiet(view: View, span: Span) -> Iterator[Draft]:
-    health = [held for held in view.held_in("health", span) if covers(held, span)]
-    if not health or not quiet(view, span):
-        return
-    held = health[0]
-    yield Draft(
+def _quiet(view: View, span: Span) -> Draft:
+    held = next(held for held in view.held_in("health", span) if covers(held, span))
+    return Draft(
         SUMMARY,
         "summary_quiet",
         "quiet",

@@ -12,7 +12,6 @@ from gvlm_resources.dataset.pairs import LENGTHS, STATE, Claim
 from gvlm_resources.timebase import NS_PER_S, Span
 
 UNREAD_NS = 200_000_000  # a longer gap may hide a value
-LASTING_NS = NS_PER_S
 FAR_NS = 30 * NS_PER_S
 COMPARED = 4
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
 from gvlm_resources.dataset.facts import Event, Facts, Frame, Held, Text
 from gvlm_resources.dataset.pairs import Claim
 from gvlm_resources.game import MessageRule, VariableRule
-from gvlm_resources.timebase import NS_PER_S, Span
+from gvlm_resources.timebase import NS_PER_S, Span, ns_from_s
 
 EDGE_NS = 150_000_000  # nearer to a second's edge, the second that a moment lies in is not sure
 SAME_NS = 60_000_000  # what is told at once is one happening
@@ -229,8 +229,14 @@ class View:
         for text in self.facts.texts:
             words = self._canonical(text) if self.facts.game.messages else _legible(text)
             if words and text.confidence >= READABLE:
-                found.append((text, words))
+                found.append((self._while_it_stands(text), words))
         return found
+
+    def _while_it_stands(self, text: Text) -> Text:
+        """A line of the HUD no longer than the game shows one: what is read there later may be the next one."""
+        if text.category != "message":
+            return text
+        return replace(text, end_ns=min(text.end_ns, text.start_ns + ns_from_s(self.facts.game.feed.shown_s)))
 
     def _canonical(self, text: Text) -> str:
         """The game's own spelling of the message that a line of the HUD was read as; empty where letters are off."""

@@ -40,7 +40,7 @@ def _readable_alone(view: View, row: Text, at: Span) -> bool:
     others = [
         one
         for one in view.facts.texts
-        if one is not row
+        if one.ocr_id != row.ocr_id
         and one.category == row.category
         and one.start_ns < at.end_ns
         and at.start_ns < one.end_ns

@@ -374,8 +374,15 @@ class FactsLog:
             read = known.setdefault((text.category, text.text), [])
             if not read:
                 read += readings(text, self.facts.game)
-            found += [(text.start_ns, text.end_ns, one) for one in read]
+            found += [(text.start_ns, self._gone_ns(text), one) for one in read]
         return Lines(found)
+
+    def _gone_ns(self, text: Text) -> int:
+        """When a text is surely gone. A line of the game's messages stands for its time: what is read there longer may
+        be the line that came after it."""
+        if text.category != MESSAGE:
+            return text.end_ns
+        return min(text.end_ns, text.start_ns + round(self.facts.game.feed.shown_s * NS_PER_S))
 
     @cached_property
     def _said(self) -> Lines:

@@ -161,11 +161,16 @@ def _asked_moment(question: str) -> str:
 
 
 def _region_of(pair: Pair, facts: Facts, vectors: Vectors) -> SeenRegion | None:
-    """The region of the one tracked thing that the pair rests on; None where it rests on anything else."""
+    """The region of the one tracked thing that the pair rests on; None where it rests on anything else.
+
+    Its frame has a vector too, by which duplicates are found.
+    """
     rows = [facts.row(name) for name in pair.evidence]
     if len(rows) != 1 or not isinstance(rows[0], Sight):
         return None
-    return next((region for region in vectors.regions if region.entity_id == rows[0].entity_id), None)
+    seen = {frame.frame_id for frame in _inside(vectors.frames, Span(rows[0].pts_ns, rows[0].pts_ns + 1))}
+    found = (region for region in vectors.regions if region.entity_id == rows[0].entity_id)
+    return next((region for region in found if region.frame_id in seen), None)
 
 
 def _visible(pair: Pair, facts: Facts) -> Span | None:

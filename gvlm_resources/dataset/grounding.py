@@ -19,6 +19,7 @@ from gvlm_resources.dataset.grounding_reading import SLACK_NS, Reading
 from gvlm_resources.dataset.grounding_text import (
     Stated,
     foreign,
+    kinds_named,
     spoken_language,
     stem,
     without_names_and_quotes,
@@ -104,9 +105,9 @@ class _Checker:
         return pair
 
     def figures(self, text: str, language: str) -> Hashable:
-        """Clocks, numbers, names and quotations of a text, whatever their order."""
+        """Clocks, numbers, names, quotations and kinds of events of a text, each in their order."""
         said = self.known.stated(text, language)
-        return tuple(tuple(sorted(part)) for part in (said.clocks_s, said.numbers, said.names, said.quotes))
+        return (said.clocks_s, said.numbers, said.names, said.quotes, kinds_named(text))
 
     # ------------------------------------------------------------------------- the pair by itself
 
@@ -212,8 +213,7 @@ class _Checker:
         return ""
 
     def _happened(self, name: str) -> bool:
-        subjects = self.known.names.subjects(name)
-        return any(event.subject.casefold() in subjects for event in self.facts.events)
+        return bool(self.known.names.subjects(name) & self.known.subjects)
 
     def _contradicted(self, read: Reading) -> str:
         for claim in read.pair.claims:
@@ -275,9 +275,8 @@ class _Checker:
         subjects = {subject for name in named for subject in self.known.names.subjects(name)} - self.known.variables
         return [
             event
-            for event in self.facts.events
-            if pair.span.contains(event.start_ns)
-            and (event.kind in denied if denied else event.kind not in UNREMARKABLE)
+            for event in self.known.events_in(pair.span)
+            if (event.kind in denied if denied else event.kind not in UNREMARKABLE)
             and (not subjects or event.subject.casefold() in subjects)
         ]
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from rapidfuzz import fuzz
 
+from gvlm_resources.dataset.claims import letters
 from gvlm_resources.dataset.pairs import Pair
 from gvlm_resources.settings import Quotas
 from gvlm_resources.timebase import NS_PER_S
 
 MOST_ALIKE = 90.0  # of 100, question and answer together, words in alphabetical order
-SAME_QUESTION = 97.0
 SAME_SPAN = 0.5  # of the two spans together, what they share
 QUOTA_NS = 600 * NS_PER_S
 
@@ -39,7 +39,7 @@ def same_as_before(pairs: Sequence[Pair], states: Callable[[str, str], Hashable]
     asked: dict[Hashable, list[_Seen]] = defaultdict(list)
     found: dict[int, str] = {}
     for index, pair in enumerate(pairs):
-        seen = _Seen(pair, _sorted(pair.question), _sorted(f"{pair.question} {pair.answer}"))
+        seen = _Seen(pair, letters(pair.question), _sorted(f"{pair.question} {pair.answer}"))
         group = asked[pair.kind, pair.language, states(pair.question, pair.language)]
         answer = states(pair.answer, pair.language)
         like = next((one for one in group if _is_like(one, seen, answer, states)), None)
@@ -53,7 +53,7 @@ def same_as_before(pairs: Sequence[Pair], states: Callable[[str, str], Hashable]
 def _is_like(one: _Seen, other: _Seen, answer: Hashable, states: Callable[[str, str], Hashable]) -> bool:
     if not one.pair.span.overlaps(other.pair.span):
         return False
-    if _shared(one.pair, other.pair) >= SAME_SPAN and fuzz.ratio(one.question, other.question) >= SAME_QUESTION:
+    if _shared(one.pair, other.pair) >= SAME_SPAN and one.question == other.question:
         return True  # one question has one answer
     if fuzz.ratio(one.both, other.both, score_cutoff=MOST_ALIKE) < MOST_ALIKE:
         return False

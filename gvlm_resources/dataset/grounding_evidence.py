@@ -6,6 +6,7 @@ An event stands for the rows it was made from too: the message on the screen and
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -109,6 +110,18 @@ class Known:
         self.names: Names = names_of(facts)
         self._rows: dict[str, Holds | None] = {}
         self._stated: dict[tuple[str, str], Stated] = {}
+
+    def events_in(self, span: Span) -> Sequence[Event]:
+        return self.facts.events[bisect_left(self._starts, span.start_ns) : bisect_left(self._starts, span.end_ns)]
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [event.start_ns for event in self.facts.events]
+
+    @cached_property
+    def subjects(self) -> frozenset[str]:
+        """Subjects of what happened in this video."""
+        return frozenset(event.subject.casefold() for event in self.facts.events)
 
     @cached_property
     def frames(self) -> frozenset[str]:

@@ -214,7 +214,9 @@ class Reading:
         """
         said = content(without_quotes(self.pair.answer), "en")
         plain = f"{PLAIN_WORDS} {ANSWER_WORDS.get(self.pair.kind, '')} {self.pair.question}"
-        about = KIND_WORDS if self.is_none else self.evidence.kinds  # who says that nothing happened may name it all
+        about = (
+            frozenset(KIND_WORDS) if self.is_none else self.evidence.kinds
+        )  # who says that nothing happened may name it all
         known = self.evidence.stems | vocabulary(about) | {stem(word) for word in words(plain)}
         strange = [word for word in said if stem(word) not in known and word not in NUMBERS["en"]]
         return (1.0 if len(said) < FEW_WORDS else 1 - len(strange) / len(said)), strange

@@ -14,6 +14,7 @@ from gvlm_resources.dataset.claims import SURELY_MEANT
 from gvlm_resources.dataset.facts import Facts
 from gvlm_resources.dataset.grounding_words import (
     CANNOT_TELL,
+    KIND_BEGINNINGS,
     KIND_WORDS,
     LANGUAGES,
     NO_NUMBERS,
@@ -118,6 +119,7 @@ def content(text: str, language: str) -> list[str]:
     return [word for word in words(text) if len(word) > 2 and word not in stop]
 
 
+@lru_cache(maxsize=16_384)
 def stem(word: str) -> str:
     """An English word without its ending, so that "picked" and "picks" are one. No dictionary: short words stay."""
     word = re.sub("['’]s?$", "", word)
@@ -126,6 +128,17 @@ def stem(word: str) -> str:
             word = word[: -len(ending)]
             break
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
+
+
+def kinds_named(text: str) -> tuple[str, ...]:
+    """Kinds of events that the words of a text may mean, in any language, in the order of the words."""
+    return tuple(kind for word in words(text) for kind, pattern in _BEGINNINGS.items() if pattern.match(word))
+
+
+_BEGINNINGS = {
+    kind: re.compile("|".join(rf"{word}$" if len(word) < 4 else word for word in beginnings.split()))
+    for kind, beginnings in KIND_BEGINNINGS.items()
+}
 
 
 def spoken_language(text: str) -> str:
@@ -226,6 +239,7 @@ def names_of(facts: Facts) -> Names:
     return Names((name for name in dict.fromkeys(known) if 2 < len(name) <= 60), game)
 
 
-def vocabulary(kinds: Iterable[str]) -> frozenset[str]:
+@lru_cache(maxsize=256)
+def vocabulary(kinds: frozenset[str]) -> frozenset[str]:
     """Stems of what English sentences may say of events of these kinds."""
     return frozenset(stem(word) for kind in kinds for word in KIND_WORDS.get(kind, "").split())

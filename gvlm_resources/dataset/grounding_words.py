@@ -151,6 +151,24 @@ TIME_UNITS = (
     r"|secondes?|heures?)\b"
 )
 
+# Beginnings of words for kinds of events, in all languages: pairs that name different kinds never say the same.
+KIND_BEGINNINGS: Mapping[str, str] = {
+    "damage": "damag hit hits hurt schaden treffer getroffen verletz daño golpe impacto dégât coup touch",
+    "heal": "heal gain gewinn gewann gan",
+    "armor": "armor armour rüstung panzer armadura armure",
+    "health": "health gesundheit salud santé",
+    "pickup": "pick item collect gegenst aufheb aufgehoben aufsamm recog objeto ramass objet",
+    "shot": "shot shoot fire fired schuss schüss feuer dispar tir tirs",
+    "death": "die dead death tod tode gestorben starb stirbt muer muri mort meur mour",
+    "respawn": "respawn return life leben vida vie",
+    "weapon_change": "switch wechsel cambi chang",
+    "secret": "secret geheim",
+    "speech": "said speech speak sagt gesagt sprach dicho dijo dit parl",
+    "sound": "sound heard geräusch sonido son sons",
+    "highest": "highest most greatest höchst alto alta haut",
+    "lowest": "lowest least smallest niedrigst bajo baja bas",
+}
+
 # What English answers may say of events of a kind without the event's own sentence using the word.
 KIND_WORDS: Mapping[str, str] = {
     "damage": "damage take takes hit hits hurt hurts harm injured wounded lose loses lost losing took taken attack"

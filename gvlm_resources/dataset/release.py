@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from threadpoolctl import threadpool_limits
 
 from gvlm_resources.dataset import alike_frames, dedup, mixing, release_write, splits
 from gvlm_resources.dataset.alike_frames import Codes, FrameVectors, Groups
@@ -179,9 +180,11 @@ def _groups(
     joined = [Joined((names[one], names[other]), "source") for one, other in same]
     counts = np.bincount(rows.video[rows.vector >= 0], minlength=len(names))
     wanted = {"threshold": spec.dedup.frame_threshold, "share": spec.dedup.shared_footage}
-    for shared in alike_frames.same_footage(vectors, codes, np.cumsum(counts), groups, **wanted):
-        shares = (shared.share_of_one, shared.share_of_other)
-        joined.append(Joined((names[shared.one], names[shared.other]), "footage", shares))
+    # Products of two videos' frames are so small that a second thread costs ten times what it brings.
+    with threadpool_limits(1, user_api="blas"):
+        for shared in alike_frames.same_footage(vectors, codes, np.cumsum(counts), groups, **wanted):
+            shares = (shared.share_of_one, shared.share_of_other)
+            joined.append(Joined((names[shared.one], names[shared.other]), "footage", shares))
     return np.array([groups.of(number) for number in range(len(names))]), joined
 
 

@@ -37,9 +37,9 @@ FrameSource = Callable[[str], bytes | None]  # frame_id -> JPEG; None where ther
 
 
 class Asks(Protocol):
-    """`llm.asking.Asker`, as far as it is needed here. `name` is `model@server`."""
+    """`llm.asking.Asker`, as far as it is needed here. `model` is the name of the model alone."""
 
-    name: str
+    model: str
 
     def ask(self, requests: Sequence[Asked]) -> list[Answered]: ...
 
@@ -86,12 +86,17 @@ def write(facts: Facts, frames: FrameSource, settings: SynthesisSettings, asker:
     while several := list(islice(tasks, AT_ONCE)):
         for task, answered in zip(several, asker.ask([task.asked for task in several]), strict=True):
             items = answered.value["pairs"] if answered.value is not None else []
-            read = writer_replies.read(items, task.shown, facts, task.wanted, made_by=asker.name)
+            read = writer_replies.read(items, task.shown, facts, task.wanted, made_by=_writer(asker))
             rows.append(_row(facts, asker, task.asked, task.shown.span, answered, read))
             pairs += read.pairs
             faults += answered.bad_items + len(read.faults)
     measured = {"pairs": len(pairs), "items_that_are_no_pair": faults, **asker.measured()}
     return Written(pairs, pa.Table.from_pylist(rows, schema=schemas.QA_CALLS), known, measured)
+
+
+def _writer(asker: Asks) -> str:
+    """`model@server`: the address is left out, so that a server that moves changes no result."""
+    return f"{asker.model}@server"
 
 
 def _row(
@@ -105,7 +110,7 @@ def _row(
         "purpose": asked.purpose,
         "start_ns": span.start_ns,
         "end_ns": span.end_ns,
-        "model": asker.name,
+        "model": _writer(asker),
         "outcome": answered.outcome,
         "pairs": len(read.pairs) if read else 0,
         "requests": answered.requests,
@@ -146,7 +151,7 @@ def _first_pass(
     rows = [_row(facts, asker, asked, span, answered)]
     if answered.value is None:
         return None, rows
-    return context.read(answered.value, facts.game, made_by=asker.name, span=span), rows
+    return context.read(answered.value, facts.game, made_by=_writer(asker), span=span), rows
 
 
 # ---------------------------------------------------------------------------------------- second pass

@@ -69,6 +69,12 @@ def test_a_value_with_a_gap_is_neither_true_nor_false_but_another_value_is_false
     assert holds(claim("value", 7, 20, subject="health", value=100), FactsLog(gappy)).result == FALSE
 
 
+def test_a_message_line_is_believed_for_as_long_as_the_game_shows_one() -> None:
+    long = replace(facts(), texts=[replace(one, end_ns=one.end_ns + ns(10)) for one in facts().texts])
+    shotgun = [claim("shown", at, at + 1, subject="Got the pump-action shotgun") for at in (25, 28)]
+    assert [holds(one, FactsLog(long)).result for one in shotgun] == [TRUE, FALSE]
+
+
 def ordered(first: tuple[str, float], then: tuple[str, float]) -> Claim:
     return Claim(
         "order",

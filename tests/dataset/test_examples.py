@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from gvlm_resources.dataset.example import ALIGNMENT, CURRICULA, DYNAMICS, LONG,
 from gvlm_resources.dataset.examples import Skipped
 from gvlm_resources.dataset.facts import Facts
 from gvlm_resources.dataset.pairs import Box, Claim, Pair
-from gvlm_resources.dataset.vectors import Vectors
+from gvlm_resources.dataset.vectors import SIGLIP, Vectors
 from gvlm_resources.settings import ExampleSettings
 from tests.dataset import footage
 from tests.dataset.footage import how_many, ns, pair, when, where
@@ -88,6 +89,13 @@ def test_alignment_shows_the_region_where_a_question_rests_on_one_tracked_thing(
     assert prompt(example) == "<ts=00:07><r>\nWhat is this?"
     assert [(e.table, e.row_id) for e in example.embeddings] == [("region_embeddings", "r000007000000-1")]
     assert example.frames == (footage.IMP.frame_id,)
+
+
+def test_alignment_shows_no_region_of_a_frame_without_a_vector() -> None:
+    tables = footage.tables()
+    tables[SIGLIP] = tables[SIGLIP].filter(pc.not_equal(tables[SIGLIP]["frame_id"], footage.IMP.frame_id))
+    seen = where(kind=pairs.WHAT, question="What is this?", answer="An imp.", boxes=())
+    assert reason(seen, ALIGNMENT, vectors=Vectors.of_tables(footage.VIDEO, tables)) == "not_on_one_frame"
 
 
 def test_alignment_prefers_the_frames_that_the_pair_names() -> None:

@@ -244,6 +244,25 @@ def test_one_question_about_one_span_has_one_answer() -> None:
     assert reasons(asked, replace(asked, answer="A shotgun.", evidence=(SHOTGUN,))) == ["", "near_duplicate"]
 
 
+def test_a_question_about_another_kind_of_event_is_another_question_in_any_language() -> None:
+    asked = [
+        ("en", "What is the number of {} on the player between 00:33 and 00:39?", ("hits", "deaths"), "None"),
+        ("de", "Wie viele {} des Spielers gab es zwischen 00:33 und 00:39?", ("Treffer", "Tode"), "Keine"),
+        ("es", "¿Cuántos {} del jugador hubo entre 00:33 y 00:39?", ("golpes", "muertes"), "Ninguno"),
+        ("fr", "Combien de {} du joueur entre 00:33 et 00:39 ?", ("coups", "morts"), "Aucun"),
+    ]
+    for language, question, several, answer in asked:
+        both = [pair("how_many", question.format(one), answer, 33, 39, language=language) for one in several]
+        assert reasons(*both) == ["", ""]
+
+
+def test_two_things_the_other_way_round_are_another_question() -> None:
+    question = "Which came first: the first {} of the shotgun or the first {} of the handgun?"
+    both = [question.format("shot", "pickup"), question.format("pickup", "shot")]
+    asked = [pair("before_after", one, "That at 00:05.", 0, 60, row("shot", 5), SHOTGUN) for one in both]
+    assert reasons(*asked) == ["", ""]
+
+
 def test_a_dropped_pair_makes_no_other_a_duplicate() -> None:
     bad = replace(KEPT[0], evidence=())
     assert reasons(bad, KEPT[0]) == ["bad_evidence", ""]

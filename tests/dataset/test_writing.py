@@ -38,7 +38,7 @@ class ScriptedAsker:
     """Says what the script says, read as a real reply is; what it says nothing to is beyond the budget."""
 
     script: Script
-    name: str = "tiny@127.0.0.1:8000"
+    model: str = "tiny"
     asked: list[Asked] = field(default_factory=list)
 
     def ask(self, requests: Sequence[Asked]) -> list[Answered]:
@@ -112,7 +112,7 @@ def test_the_start_is_looked_at_first_and_every_later_prompt_is_given_what_it_te
     assert len(later) == 2
     assert all('role: "a lone marine"' in asked.request.user for asked in later)
     assert written.context is not None
-    assert (written.context.role, written.context.made_by) == ("a lone marine", asker.name)
+    assert (written.context.role, written.context.made_by) == ("a lone marine", f"{asker.model}@server")
     assert context.from_json(written.context_json()) == written.context
 
 
@@ -144,7 +144,7 @@ def test_each_call_is_a_row_of_what_was_asked_and_what_came_of_it() -> None:
 
 def test_pairs_say_who_wrote_them_and_those_that_cannot_be_used_say_why() -> None:
     written = write(ScriptedAsker(script(item(), item(question="What else?", start="99:00", end="99:01"))))
-    assert {pair.made_by for pair in written.pairs} == {"tiny@127.0.0.1:8000"}
+    assert {pair.made_by for pair in written.pairs} == {"tiny@server"}
     assert [pair.reason for pair in written.pairs] == ["", "outside", "outside", "outside"], "10 s is not in 35-70 s"
 
 

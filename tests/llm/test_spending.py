@@ -295,9 +295,9 @@ from tests.llm.test_spending import Budget, ask, purse, stored
 folder = Path(sys.argv[1])
 one = purse(folder, lake=Budget("server", tokens=5000))
 ask(one, 1), ask(one, 2)
-ReplyStore(folder).put(stored(1))  # and dies before it is counted
 print("holding", flush=True)
 sys.stdin.readline()
+ReplyStore(folder).put(stored(1))  # and dies before it is counted
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -308,11 +308,13 @@ def test_what_a_killed_process_stored_is_counted_and_what_it_held_is_free_again(
     with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], cwd=root, **pipes) as dying:
         assert dying.stdout.readline() == "holding\n"
         here = purse(tmp_path, lake=Budget("server", tokens=3000))
-        assert ask(here, 3) is LATER  # 550 + 1100 + 2200 held there
+        assert ask(here, 3) is LATER  # 1100 + 2200 held there
         dying.stdin.write("die\n")
         dying.stdin.flush()
         dying.wait()
-    assert ask(here, 3) is YES
-    pay(here, tmp_path, 3)
-    assert spent(tmp_path) == 2 * 550
+    for number in (3, 4, 5):
+        assert ask(here, number) is YES
+        pay(here, tmp_path, number)
+    with pytest.raises(BudgetError, match=f"{4 * 550} tokens are spent"):
+        ask(here, 6)
     assert sorted(path.name for path in (tmp_path / "ledger").iterdir()) == ["lock", "spent.jsonl"]
