@@ -23,12 +23,14 @@ import pyarrow as pa
 
 from gvlm_resources import game, schemas, settings
 from gvlm_resources.dataset import facts as known
-from gvlm_resources.dataset import grounding, shards, templates, validate
-from gvlm_resources.dataset.example import CURRICULA
-from gvlm_resources.dataset.examples import make
+from gvlm_resources.dataset.examples import shards, validate
+from gvlm_resources.dataset.examples.example import CURRICULA
+from gvlm_resources.dataset.examples.examples import make
+from gvlm_resources.dataset.examples.vectors import TABLES, Vectors
 from gvlm_resources.dataset.facts import Facts
+from gvlm_resources.dataset.grounding import grounding
 from gvlm_resources.dataset.pairs import Pair, pairs_of
-from gvlm_resources.dataset.vectors import TABLES, Vectors
+from gvlm_resources.dataset.questions import templates
 from gvlm_resources.lake.catalogue import Catalogue
 from gvlm_resources.lake.layout import Layout
 from gvlm_resources.lake.store import Lake, read_table

@@ -29,10 +29,11 @@ import pyarrow as pa
 from gvlm_resources import game as game_module
 from gvlm_resources import schemas
 from gvlm_resources.dataset import facts as facts_module
-from gvlm_resources.dataset import grounding, templates
 from gvlm_resources.dataset.facts import Facts
-from gvlm_resources.dataset.grounding_text import Names, names_of, stated
+from gvlm_resources.dataset.grounding import grounding
+from gvlm_resources.dataset.grounding.grounding_text import Names, names_of, stated
 from gvlm_resources.dataset.pairs import KINDS, Pair
+from gvlm_resources.dataset.questions import templates
 from gvlm_resources.evaluation.pairs import UNCHECKABLE, Judgement, TruthLog, judge, wilson
 from gvlm_resources.lake.store import Lake, read_table
 from gvlm_resources.settings import SynthesisSettings

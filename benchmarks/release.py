@@ -27,7 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from gvlm_resources.dataset import release  # noqa: E402
+from gvlm_resources.dataset.releases import release  # noqa: E402
 from gvlm_resources.lake.files import sha256  # noqa: E402
 from tests.dataset import shard_maker  # noqa: E402
 

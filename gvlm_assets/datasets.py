@@ -16,8 +16,8 @@ from gvlm_resources.errors import GvlmError, LakeError
 from gvlm_resources.lake.store import read_table
 
 if TYPE_CHECKING:
+    from gvlm_resources.dataset.examples.vectors import Vectors
     from gvlm_resources.dataset.pairs import Pair
-    from gvlm_resources.dataset.vectors import Vectors
 
 VECTOR_FILES = {
     "siglip_embeddings": stored.SIGLIP,
@@ -33,7 +33,8 @@ NAME = "training_set"
 
 
 def _build_examples(work: Work, drafts: Mapping[str, Draft]) -> None:
-    from gvlm_resources.dataset import examples, pairs, shards
+    from gvlm_resources.dataset import pairs
+    from gvlm_resources.dataset.examples import examples, shards
 
     draft = drafts["training_examples"]
     vectors = _vectors(work)
@@ -50,7 +51,7 @@ def _build_examples(work: Work, drafts: Mapping[str, Draft]) -> None:
 
 def _vectors(work: Work) -> "Vectors":
     """Those computed here or, by setting, those imported. Regions are never imported."""
-    from gvlm_resources.dataset.vectors import Vectors
+    from gvlm_resources.dataset.examples.vectors import Vectors
 
     if work.settings.examples.features == "imported":
         return _imported_vectors(work)
@@ -60,8 +61,8 @@ def _vectors(work: Work) -> "Vectors":
 
 def _imported_vectors(work: Work) -> "Vectors":
     """Those of frames are put at the frames that are sampled now."""
-    from gvlm_resources.dataset import imports, peer_features
-    from gvlm_resources.dataset.vectors import Vectors
+    from gvlm_resources.dataset.examples.vectors import Vectors
+    from gvlm_resources.dataset.imports import imports, peer_features
 
     given = imports.stored_features(work.lake.layout, work.video_id)
     if given is None:
@@ -109,8 +110,8 @@ def _describe_examples(work: Work, result: Result) -> Description:
 
 def _looked_through(result: Result, vectors: "Vectors") -> tuple[list[str], list[str]]:
     """What is wrong with the lines, and the tokens that stand for no stored vector."""
-    from gvlm_resources.dataset import shards, validate
-    from gvlm_resources.dataset.example import Embedding
+    from gvlm_resources.dataset.examples import shards, validate
+    from gvlm_resources.dataset.examples.example import Embedding
 
     invalid, lost = [], []
     for line in shards.read_lines(result.path(stored.EXAMPLE_LINES)):
@@ -175,7 +176,7 @@ def training_set(context: dg.AssetExecutionContext, lake_folder: LakeFolder) -> 
 def _release_metadata(
     lake_folder: LakeFolder, name: str, findings: Sequence[Any], seconds: float | None
 ) -> Mapping[str, Any]:
-    from gvlm_resources.dataset import card
+    from gvlm_resources.dataset.cards import card
 
     result, release = releasing.stored_release(lake_folder, name)
     rows = release.index

@@ -94,7 +94,7 @@ def _imported(lake: Lake, video_id: str) -> Mapping[str, str]:
     """The digests of what was made elsewhere for a video; few have any."""
     if not lake.layout.imports(video_id).is_dir():
         return {}
-    from gvlm_resources.dataset import imports
+    from gvlm_resources.dataset.imports import imports
 
     return imports.digests(lake.layout, video_id)
 

@@ -17,7 +17,7 @@ from gvlm_resources.lake.store import Lake, read_table
 from gvlm_resources.schemas import STATUS_OK
 
 if TYPE_CHECKING:
-    from gvlm_resources.dataset.release_spec import Ratios
+    from gvlm_resources.dataset.releases.release_spec import Ratios
 
 FAILED, PARTLY = 1, 3
 
@@ -52,7 +52,7 @@ def create(
     build: Annotated[bool, typer.Option(help="Build it at once.")] = True,
 ) -> None:
     """Freeze what a release is made of, and build it: deduplicated, balanced, split by video, with its card."""
-    from gvlm_resources.dataset import release_spec as parts
+    from gvlm_resources.dataset.releases import release_spec as parts
 
     folder = _folder()
     choice = releasing.choose(folder, video or (), games=game or ())
@@ -85,7 +85,7 @@ def create(
 
 
 def _ratios(train: float, validation: float, test: float) -> "Ratios":
-    from gvlm_resources.dataset.release_spec import Ratios
+    from gvlm_resources.dataset.releases.release_spec import Ratios
 
     total = train + validation + test
     if abs(total - 1) > 1e-6:
@@ -163,7 +163,7 @@ def diff(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """What differs between two releases: videos, settings, examples, splits."""
-    from gvlm_resources.dataset import diff as comparing
+    from gvlm_resources.dataset.releases import diff as comparing
 
     folder = _folder()
     found = comparing.diff(releasing.stored_release(folder, a)[1], releasing.stored_release(folder, b)[1])
@@ -198,8 +198,8 @@ def review(
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
     """Look at a release pair by pair, with frame and clip: accept, fix or reject. Decisions feed the next release."""
-    from gvlm_resources.dataset import review as reviewing
-    from gvlm_resources.dataset import review_file
+    from gvlm_resources.dataset.review import review as reviewing
+    from gvlm_resources.dataset.review import review_file
 
     folder = _folder()
     layout = folder.lake().layout
@@ -235,7 +235,7 @@ def _apply(report: Any) -> None:
 
 
 def _serve(folder: LakeFolder, release: Any, port: int, browser: bool) -> None:
-    from gvlm_resources.dataset import review_page
+    from gvlm_resources.dataset.review import review_page
 
     lake = folder.lake()
     server = review_page.serve(
@@ -282,7 +282,7 @@ def import_pairs(
     language: Annotated[str, typer.Option(help="The language that they are in.")] = "en",
 ) -> None:
     """Take in questions and answers made elsewhere. They are held against the video's timeline at the next build."""
-    from gvlm_resources.dataset import imports, peer
+    from gvlm_resources.dataset.imports import imports, peer
 
     layout = Layout(environment.read().lake)
     key = Catalogue(layout).video(video).video_id
@@ -301,7 +301,7 @@ def import_features(
     video: Annotated[str, typer.Option(help="The video that they are of.")],
 ) -> None:
     """Take in vectors made elsewhere. `examples: {features: imported}` has training examples use them."""
-    from gvlm_resources.dataset import imports, peer_features
+    from gvlm_resources.dataset.imports import imports, peer_features
 
     folder = _folder()
     lake = folder.lake()

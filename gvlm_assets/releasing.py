@@ -17,11 +17,11 @@ from gvlm_resources.lake.fingerprint import Recipe, canonical_json
 from gvlm_resources.lake.store import Lake, Result, read_table
 
 if TYPE_CHECKING:
-    from gvlm_resources.dataset.audit import AuditFinding, Known
+    from gvlm_resources.dataset.cards.audit import AuditFinding, Known
     from gvlm_resources.dataset.facts import Facts
-    from gvlm_resources.dataset.release_files import Release
-    from gvlm_resources.dataset.release_spec import Input, ReleaseSpec
-    from gvlm_resources.dataset.review_words import Told
+    from gvlm_resources.dataset.releases.release_files import Release
+    from gvlm_resources.dataset.releases.release_spec import Input, ReleaseSpec
+    from gvlm_resources.dataset.review.review_words import Told
 
 SET = "training_set"
 KEPT_VIDEOS = 16
@@ -80,7 +80,7 @@ def choose(lake_folder: LakeFolder, video_ids: Sequence[str], *, games: Sequence
 
 
 def _input(lake: Lake, record: Any) -> "Input":
-    from gvlm_resources.dataset.release_spec import Input
+    from gvlm_resources.dataset.releases.release_spec import Input
 
     probe = json.loads(lake.get("video", record.video_id).path(stored.PROBE).read_text())
     return Input(
@@ -97,7 +97,8 @@ def _input(lake: Lake, record: Any) -> "Input":
 
 def spec(lake_folder: LakeFolder, name: str, video_ids: Sequence[str], **parts: Any) -> "ReleaseSpec":
     """What a release of these videos (none: of all) is, with what reviewers have decided by now."""
-    from gvlm_resources.dataset import release, review
+    from gvlm_resources.dataset.releases import release
+    from gvlm_resources.dataset.review import review
 
     decisions = review.decisions(lake_folder.lake().layout)
     return release.spec_of(name, choose(lake_folder, video_ids).inputs, decisions=decisions, **parts)
@@ -115,7 +116,7 @@ def build(lake_folder: LakeFolder, name: str, *, code_version: str, say: Callabl
 
     Raises ReleaseError where an input has changed.
     """
-    from gvlm_resources.dataset import release
+    from gvlm_resources.dataset.releases import release
     from gvlm_resources.lake.releases import Releases
 
     lake = lake_folder.lake()
@@ -143,8 +144,8 @@ def _recipe(wanted: "ReleaseSpec", code_version: str) -> Recipe:
 
 def _told(lake_folder: LakeFolder, folder: Path) -> "list[AuditFinding]":
     """What the checks say of a release that was just made; its card is written beside it."""
-    from gvlm_resources.dataset import audit, card, card_html
-    from gvlm_resources.dataset.release_files import CARD_HTML, CARD_MARKDOWN, Release
+    from gvlm_resources.dataset.cards import audit, card, card_html
+    from gvlm_resources.dataset.releases.release_files import CARD_HTML, CARD_MARKDOWN, Release
 
     release = Release(folder)
     found = audit.findings(release, lambda video_id: known(lake_folder.lake(), video_id))
@@ -156,7 +157,7 @@ def _told(lake_folder: LakeFolder, folder: Path) -> "list[AuditFinding]":
 
 def findings(lake_folder: LakeFolder, name: str) -> "list[AuditFinding]":
     """What the checks say of a stored release now: a video that was deleted since has broken references."""
-    from gvlm_resources.dataset import audit
+    from gvlm_resources.dataset.cards import audit
 
     _, release = stored_release(lake_folder, name)
     return audit.findings(release, lambda video_id: known(lake_folder.lake(), video_id))
@@ -164,7 +165,7 @@ def findings(lake_folder: LakeFolder, name: str) -> "list[AuditFinding]":
 
 def stored_release(lake_folder: LakeFolder, name: str) -> "tuple[Result, Release]":
     """Raises ReleaseError where there is none of that name, or it is not built."""
-    from gvlm_resources.dataset.release_files import Release
+    from gvlm_resources.dataset.releases.release_files import Release
     from gvlm_resources.lake.releases import Releases
 
     lake = lake_folder.lake()
@@ -191,7 +192,7 @@ def frames(lake: Lake) -> Callable[[str, str], bytes | None]:
 
 def evidence_words(lake_folder: LakeFolder) -> "Callable[[str, Sequence[str]], Sequence[Told]]":
     """Rows of a video in words, by their ids, for who reviews a pair."""
-    from gvlm_resources.dataset import review_words
+    from gvlm_resources.dataset.review import review_words
 
     lake, catalogue = lake_folder.lake(), lake_folder.catalogue()
 
@@ -218,7 +219,7 @@ def source_paths(lake_folder: LakeFolder) -> Callable[[str], Path | None]:
 
 def known(lake: Lake, video_id: str) -> "Known":
     """The ids of everything that an example of this video may refer to."""
-    from gvlm_resources.dataset.audit import Known
+    from gvlm_resources.dataset.cards.audit import Known
 
     evidence = {asset: _ids(lake, asset, video_id, *place) for asset, place in EVIDENCE.items()}
     return Known(

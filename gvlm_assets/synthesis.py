@@ -13,14 +13,16 @@ from gvlm_resources.lake.store import read_table
 if TYPE_CHECKING:
     from gvlm_resources.dataset.facts import Facts
     from gvlm_resources.dataset.pairs import Pair
-    from gvlm_resources.dataset.writing import Written
+    from gvlm_resources.dataset.writer.writing import Written
 
 TEMPLATES, OPENAI = "templates", "openai"
 NO_QUOTA = 1_000_000
 
 
 def _build(work: Work, drafts: Mapping[str, Draft]) -> None:
-    from gvlm_resources.dataset import grounding, pairs, templates
+    from gvlm_resources.dataset import pairs
+    from gvlm_resources.dataset.grounding import grounding
+    from gvlm_resources.dataset.questions import templates
 
     draft, settings = drafts["qa_pairs"], work.settings.synthesis
     facts = stored.facts(work)
@@ -40,7 +42,7 @@ def _build(work: Work, drafts: Mapping[str, Draft]) -> None:
 
 
 def _written(work: Work, facts: "Facts") -> "Written":
-    from gvlm_resources.dataset import writing
+    from gvlm_resources.dataset.writer import writing
 
     asker = work.models.asker(work.settings, work.lake.layout.replies())
     return writing.write(facts, _pictures(work), work.settings.synthesis, asker)
@@ -53,7 +55,8 @@ def _pictures(work: Work) -> Callable[[str], bytes | None]:
 
 def _imported(work: Work, facts: "Facts") -> "Sequence[Pair]":
     """Pairs made elsewhere, held against the same evidence. No quota is theirs: the user chose them."""
-    from gvlm_resources.dataset import grounding, imports
+    from gvlm_resources.dataset.grounding import grounding
+    from gvlm_resources.dataset.imports import imports
 
     taken = imports.stored_pairs(work.lake.layout, work.video_id, facts)
     for problem in taken.problems:

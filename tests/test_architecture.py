@@ -21,12 +21,18 @@ PURE = [
     *(
         f"gvlm_resources/dataset/{name}.py"
         for name in (
-            *("pairs", "facts", "example", "examples", "release_spec", "claims", "grounding", "templates", "wording"),
-            *("stretches", "context", "prompt_parts", "writer_prompts", "writer_replies", "splits", "balance"),
-            *("audit_finding", "audit_balance", "card_blocks", "card_limits", "review_words"),
-            *("export/tokens", "export/sources", "curriculum_text"),
+            *("pairs", "facts", "claims", "examples/example", "examples/curriculum_text", "releases/release_spec"),
+            *("questions/templates", "questions/wording", "releases/splits", "releases/balance", "releases/manifest"),
+            *(
+                f"writer/{name}"
+                for name in ("stretches", "context", "prompt_parts", "writer_prompts", "writer_replies")
+            ),
+            *("cards/audit_finding", "cards/audit_balance", "cards/card_blocks", "cards/card_limits"),
+            *("review/review_words", "export/tokens", "export/sources"),
         )
     ),
+    *(str(path.relative_to(ROOT)) for path in ROOT.glob("gvlm_resources/dataset/questions/ask_*.py")),
+    *(str(path.relative_to(ROOT)) for path in ROOT.glob("gvlm_resources/dataset/grounding/*.py")),
     *(f"gvlm_resources/llm/{name}.py" for name in ("protocol", "structured", "literal", "usage")),
     "gvlm_resources/encoders/catalogue.py",
     "gvlm_resources/encoders/masks.py",

@@ -19,7 +19,7 @@ from itertools import groupby, pairwise
 from rapidfuzz import fuzz
 
 from gvlm_resources.dataset.claims import CANNOT_TELL, FALSE, TRUE, Happened, Log, Run, holds, letters
-from gvlm_resources.dataset.grounding_text import Names, content, says_it_cannot_be_told, stated, words
+from gvlm_resources.dataset.grounding.grounding_text import Names, content, says_it_cannot_be_told, stated, words
 from gvlm_resources.dataset.pairs import Claim, Pair
 from gvlm_resources.game import Game, MessageRule
 from gvlm_resources.simulator.items import WEAPON_SLOT

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from gvlm_resources.dataset.release_spec import ReleaseSpec
+from gvlm_resources.dataset.releases.release_spec import ReleaseSpec
 from gvlm_resources.errors import ReleaseError
 from gvlm_resources.lake import files
 from gvlm_resources.lake.fingerprint import canonical_json

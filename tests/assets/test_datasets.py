@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gvlm_resources.dataset.pairs import pairs_of
-from gvlm_resources.dataset.release_files import Release
+from gvlm_resources.dataset.releases.release_files import Release
 from gvlm_resources.lake.store import Lake
 from tests.assets.conftest import Project
 from tests.assets.test_main_path import built_and_skipped, video_of

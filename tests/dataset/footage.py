@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from gvlm_resources import game, schemas
 from gvlm_resources.dataset import pairs
+from gvlm_resources.dataset.examples.vectors import REGIONS, SIGLIP, VIDEOMAE, WAV2VEC2, Vectors
 from gvlm_resources.dataset.facts import Event, Facts, Frame, Held, Sight, Text, Utterance
 from gvlm_resources.dataset.pairs import Box, Claim, Pair
-from gvlm_resources.dataset.vectors import REGIONS, SIGLIP, VIDEOMAE, WAV2VEC2, Vectors
 from gvlm_resources.timebase import NS_PER_S, moment_id
 
 VIDEO = "run-0123456789ab"

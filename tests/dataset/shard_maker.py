@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from gvlm_resources import schemas
-from gvlm_resources.dataset.example import CURRICULA
+from gvlm_resources.dataset.examples.example import CURRICULA
 from gvlm_resources.dataset.pairs import KINDS
-from gvlm_resources.dataset.release_spec import Input
+from gvlm_resources.dataset.releases.release_spec import Input
 from gvlm_resources.timebase import NS_PER_S
 
 GAMES = 8

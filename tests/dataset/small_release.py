@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gvlm_resources import schemas
-from gvlm_resources.dataset.audit import Known
-from gvlm_resources.dataset.example import Embedding, Example, Turn, as_json
-from gvlm_resources.dataset.release_files import INDEX, LINES, MANIFEST, REMOVED, SPEC, Release
-from gvlm_resources.dataset.release_spec import SPLITS, Input, ReleaseSpec
+from gvlm_resources.dataset.cards.audit import Known
+from gvlm_resources.dataset.examples.example import Embedding, Example, Turn, as_json
+from gvlm_resources.dataset.releases.release_files import INDEX, LINES, MANIFEST, REMOVED, SPEC, Release
+from gvlm_resources.dataset.releases.release_spec import SPLITS, Input, ReleaseSpec
 from gvlm_resources.timebase import NS_PER_S, format_clock, moment_id
 
 MINUTE_NS = 60 * NS_PER_S

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gvlm_resources.dataset import alike_frames
-from gvlm_resources.dataset.alike_frames import FrameVectors, Groups, Shared
+from gvlm_resources.dataset.releases import alike_frames
+from gvlm_resources.dataset.releases.alike_frames import FrameVectors, Groups, Shared
 from tests.dataset.shard_maker import near, unit
 
 DIM = 96

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gvlm_resources.dataset import audit
-from gvlm_resources.dataset.audit import AuditFinding, Known
-from gvlm_resources.dataset.audit_finding import FEW
-from gvlm_resources.dataset.release_files import LINES, REMOVED, Release
+from gvlm_resources.dataset.cards import audit
+from gvlm_resources.dataset.cards.audit import AuditFinding, Known
+from gvlm_resources.dataset.cards.audit_finding import FEW
+from gvlm_resources.dataset.releases.release_files import LINES, REMOVED, Release
 from tests.dataset import small_release
 from tests.dataset.small_release import Row, changed, sound_rows, video, video_id
 

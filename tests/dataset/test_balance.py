@@ -3,7 +3,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gvlm_resources.dataset.balance import balance
+from gvlm_resources.dataset.releases.balance import balance
 
 counts = st.dictionaries(st.sampled_from("abcdefghij"), st.integers(0, 1000), max_size=10)
 shares = st.floats(0.01, 1).map(lambda share: round(share, 3))

@@ -14,9 +14,9 @@ from huggingface_hub import DatasetCard
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from gvlm_resources.dataset import audit, card, card_content, card_html, card_samples, pictures
-from gvlm_resources.dataset.card_blocks import Bars, Sample, Table
-from gvlm_resources.dataset.release_files import Release
+from gvlm_resources.dataset.cards import audit, card, card_content, card_html, card_samples, pictures
+from gvlm_resources.dataset.cards.card_blocks import Bars, Sample, Table
+from gvlm_resources.dataset.releases.release_files import Release
 from tests.dataset import small_release
 from tests.dataset.small_release import Row, sound_rows, video, video_id
 

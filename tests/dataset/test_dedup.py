@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gvlm_resources.dataset import release
-from gvlm_resources.dataset.alike_text import Texts, rows_a_band, telling_words
-from gvlm_resources.dataset.release_files import Release
-from gvlm_resources.dataset.release_spec import Balance, Dedup, Ratios
+from gvlm_resources.dataset.releases import release
+from gvlm_resources.dataset.releases.alike_text import Texts, rows_a_band, telling_words
+from gvlm_resources.dataset.releases.release_files import Release
+from gvlm_resources.dataset.releases.release_spec import Balance, Dedup, Ratios
 from tests.dataset import shard_maker
 from tests.dataset.shard_maker import Made, near, unit
 

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from gvlm_resources.dataset import release
-from gvlm_resources.dataset.diff import Difference, diff
-from gvlm_resources.dataset.release_files import Release
-from gvlm_resources.dataset.release_spec import Balance, Decision, Dedup, Filters
+from gvlm_resources.dataset.releases import release
+from gvlm_resources.dataset.releases.diff import Difference, diff
+from gvlm_resources.dataset.releases.release_files import Release
+from gvlm_resources.dataset.releases.release_spec import Balance, Decision, Dedup, Filters
 from tests.dataset import shard_maker
 
 VIDEOS = 8

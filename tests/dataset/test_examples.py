@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gvlm_resources.dataset import examples, pairs, validate
-from gvlm_resources.dataset.example import ALIGNMENT, CURRICULA, DYNAMICS, LONG, Example, as_json
-from gvlm_resources.dataset.examples import Skipped
+from gvlm_resources.dataset import pairs
+from gvlm_resources.dataset.examples import examples, validate
+from gvlm_resources.dataset.examples.example import ALIGNMENT, CURRICULA, DYNAMICS, LONG, Example, as_json
+from gvlm_resources.dataset.examples.examples import Skipped
+from gvlm_resources.dataset.examples.vectors import SIGLIP, Vectors
 from gvlm_resources.dataset.facts import Facts
 from gvlm_resources.dataset.pairs import Box, Claim, Pair
-from gvlm_resources.dataset.vectors import SIGLIP, Vectors
 from gvlm_resources.settings import ExampleSettings
 from tests.dataset import footage
 from tests.dataset.footage import how_many, ns, pair, when, where

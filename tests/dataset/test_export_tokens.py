@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gvlm_resources.dataset.example import from_json
-from gvlm_resources.dataset.examples import INSTRUCTIONS
+from gvlm_resources.dataset.examples.example import from_json
+from gvlm_resources.dataset.examples.examples import INSTRUCTIONS
 from gvlm_resources.dataset.export.tokens import (
     NO_BOX_FRAME,
     NO_REGION,

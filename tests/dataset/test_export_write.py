@@ -8,7 +8,7 @@ import pytest
 
 from gvlm_resources.dataset.export.job import Options
 from gvlm_resources.dataset.export.write import FORMATS, MARKER, write
-from gvlm_resources.dataset.release_files import Release
+from gvlm_resources.dataset.releases.release_files import Release
 from gvlm_resources.errors import ReleaseError
 from tests.dataset import tiny_release as tiny
 

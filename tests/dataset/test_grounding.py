@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from gvlm_resources.dataset import grounding
 from gvlm_resources.dataset.facts import Facts
-from gvlm_resources.dataset.grounding_evidence import Known
-from gvlm_resources.dataset.grounding_reading import Reading
+from gvlm_resources.dataset.grounding import grounding
+from gvlm_resources.dataset.grounding.grounding_evidence import Known
+from gvlm_resources.dataset.grounding.grounding_reading import Reading
 from gvlm_resources.dataset.pairs import Box, Claim, Pair
 from gvlm_resources.settings import Quotas, SynthesisSettings
 from tests.dataset.small_facts import EVENTS, FRAMES, TEXTS, VIDEO, facts, ns, row, state

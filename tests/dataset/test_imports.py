@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from gvlm_resources import schemas
-from gvlm_resources.dataset.imports import (
+from gvlm_resources.dataset.imports.imports import (
     FEATURES,
     PAIRS,
     digests,
@@ -16,7 +16,7 @@ from gvlm_resources.dataset.imports import (
     stored_features,
     stored_pairs,
 )
-from gvlm_resources.dataset.peer import rows_of
+from gvlm_resources.dataset.imports.peer import rows_of
 from gvlm_resources.errors import LakeError
 from gvlm_resources.lake import files
 from gvlm_resources.lake.layout import Layout

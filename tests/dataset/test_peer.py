@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from gvlm_resources import game
 from gvlm_resources.dataset.facts import Event, Facts, Frame, Held, Text, Utterance
-from gvlm_resources.dataset.grounding import check
+from gvlm_resources.dataset.grounding.grounding import check
+from gvlm_resources.dataset.imports.peer import PeerError, kind_of, pairs_of, rows_of
 from gvlm_resources.dataset.pairs import KINDS, Pair
-from gvlm_resources.dataset.peer import PeerError, kind_of, pairs_of, rows_of
 from gvlm_resources.settings import SynthesisSettings
 from gvlm_resources.timebase import NS_PER_S, moment_id
 

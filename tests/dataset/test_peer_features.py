@@ -12,8 +12,8 @@ import torch
 
 from gvlm_resources import schemas
 from gvlm_resources.dataset.facts import Frame
-from gvlm_resources.dataset.peer import PeerError
-from gvlm_resources.dataset.peer_features import Features, at_frames, features_of
+from gvlm_resources.dataset.imports.peer import PeerError
+from gvlm_resources.dataset.imports.peer_features import Features, at_frames, features_of
 from gvlm_resources.timebase import NS_PER_S, moment_id
 
 VIDEO = "arena-0123456789ab"

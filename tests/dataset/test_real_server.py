@@ -25,8 +25,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from gvlm_resources.dataset import context, grounding, pairs, stretches, writer_prompts, writing
-from gvlm_resources.dataset.writing import Written
+from gvlm_resources.dataset import pairs
+from gvlm_resources.dataset.grounding import grounding
+from gvlm_resources.dataset.writer import context, stretches, writer_prompts, writing
+from gvlm_resources.dataset.writer.writing import Written
 from gvlm_resources.errors import ServerError
 from gvlm_resources.llm import asking
 from gvlm_resources.llm.replies import ReplyStore

@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from gvlm_resources import schemas
-from gvlm_resources.dataset import release, validate
-from gvlm_resources.dataset.release_files import Release
-from gvlm_resources.dataset.release_spec import SPLITS, Balance, Decision, Filters, Ratios, ReleaseSpec
+from gvlm_resources.dataset.examples import validate
+from gvlm_resources.dataset.releases import release
+from gvlm_resources.dataset.releases.release_files import Release
+from gvlm_resources.dataset.releases.release_spec import SPLITS, Balance, Decision, Filters, Ratios, ReleaseSpec
 from gvlm_resources.errors import ReleaseError
 from gvlm_resources.lake.files import sha256
 from tests.dataset import shard_maker
@@ -27,8 +28,8 @@ VIDEOS, EXAMPLES, DIM = 12, 45, 32
 BUILD = """
 import json, sys
 from pathlib import Path
-from gvlm_resources.dataset import release
-from gvlm_resources.dataset.release_spec import ReleaseSpec
+from gvlm_resources.dataset.releases import release
+from gvlm_resources.dataset.releases.release_spec import ReleaseSpec
 
 def step(name):
     print(name, flush=True)
@@ -472,8 +473,8 @@ def test_an_index_of_several_parts_is_in_order(
     whole: Release, library: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same rows, whether they are sorted at once or in many parts."""
-    monkeypatch.setattr("gvlm_resources.dataset.release_write.ROWS_AT_ONCE", 50)
-    monkeypatch.setattr("gvlm_resources.dataset.release_shards.BATCH_ROWS", 60)
+    monkeypatch.setattr("gvlm_resources.dataset.releases.release_write.ROWS_AT_ONCE", 50)
+    monkeypatch.setattr("gvlm_resources.dataset.releases.release_shards.BATCH_ROWS", 60)
     found = built(tmp_path, library)
     assert found.index.equals(whole.index)
     assert found.removed.equals(whole.removed)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gvlm_resources.dataset import review, review_file, review_words
 from gvlm_resources.dataset.facts import Event, Facts, Frame, Held, Sight, Sound, Text, Utterance
-from gvlm_resources.dataset.release_files import Release
-from gvlm_resources.dataset.release_spec import Decision
-from gvlm_resources.dataset.review import Reviewable, ReviewError
+from gvlm_resources.dataset.releases.release_files import Release
+from gvlm_resources.dataset.releases.release_spec import Decision
+from gvlm_resources.dataset.review import review, review_file, review_words
+from gvlm_resources.dataset.review.review import Reviewable, ReviewError
 from gvlm_resources.errors import LakeError
 from gvlm_resources.game import load
 from gvlm_resources.lake.layout import Layout

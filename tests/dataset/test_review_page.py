@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from PIL import Image
 
-from gvlm_resources.dataset import review, review_page
-from gvlm_resources.dataset.release_files import Release
-from gvlm_resources.dataset.review import ReviewError
-from gvlm_resources.dataset.review_desk import (
+from gvlm_resources.dataset.releases.release_files import Release
+from gvlm_resources.dataset.review import review, review_page
+from gvlm_resources.dataset.review.review import ReviewError
+from gvlm_resources.dataset.review.review_desk import (
     MOST_BODY_BYTES,
     TOKEN_HEADER,
     Desk,
@@ -27,7 +27,7 @@ from gvlm_resources.dataset.review_desk import (
     Sources,
     byte_range,
 )
-from gvlm_resources.dataset.review_words import Told
+from gvlm_resources.dataset.review.review_words import Told
 from gvlm_resources.lake.layout import Layout
 from tests.dataset import small_release
 from tests.dataset.small_release import Row, video_id

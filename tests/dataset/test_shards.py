@@ -14,12 +14,12 @@ import pyarrow as pa
 import pytest
 
 from gvlm_resources import schemas
-from gvlm_resources.dataset import shards
-from gvlm_resources.dataset.example import CURRICULA, Example, Turn
-from gvlm_resources.dataset.examples import Skipped, make
+from gvlm_resources.dataset.examples import shards
+from gvlm_resources.dataset.examples.example import CURRICULA, Example, Turn
+from gvlm_resources.dataset.examples.examples import Skipped, make
+from gvlm_resources.dataset.examples.shards import Shard
+from gvlm_resources.dataset.examples.vectors import Vectors
 from gvlm_resources.dataset.pairs import Pair
-from gvlm_resources.dataset.shards import Shard
-from gvlm_resources.dataset.vectors import Vectors
 from gvlm_resources.errors import LakeError
 from gvlm_resources.settings import ExampleSettings
 from tests.dataset import footage

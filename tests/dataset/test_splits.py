@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gvlm_resources.dataset.release_spec import SPLITS, Ratios
-from gvlm_resources.dataset.splits import Group, assign
+from gvlm_resources.dataset.releases.release_spec import SPLITS, Ratios
+from gvlm_resources.dataset.releases.splits import Group, assign
 
 sizes = st.lists(st.integers(0, 500), min_size=1, max_size=40)
 ratios = st.sampled_from(

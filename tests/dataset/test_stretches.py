@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gvlm_resources.dataset import stretches
 from gvlm_resources.dataset.facts import Facts
 from gvlm_resources.dataset.pairs import KINDS
+from gvlm_resources.dataset.writer import stretches
 from gvlm_resources.settings import Quotas, SynthesisSettings
 from gvlm_resources.timebase import Span
 from tests.dataset import play

@@ -13,10 +13,10 @@ import pytest
 from gvlm_resources import game as game_module
 from gvlm_resources import schemas
 from gvlm_resources.dataset import facts as facts_module
-from gvlm_resources.dataset import templates, wording
 from gvlm_resources.dataset.facts import Facts, Sight, Text, Utterance
-from gvlm_resources.dataset.grounding import check
+from gvlm_resources.dataset.grounding.grounding import check
 from gvlm_resources.dataset.pairs import KINDS, LENGTHS, Pair
+from gvlm_resources.dataset.questions import templates, wording
 from gvlm_resources.settings import Quotas, SynthesisSettings
 from gvlm_resources.timebase import format_clock
 from gvlm_resources.timeline import events, state

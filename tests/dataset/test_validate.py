@@ -12,9 +12,9 @@ from typing import Any
 import fastjsonschema
 import pytest
 
-from gvlm_resources.dataset import validate
-from gvlm_resources.dataset.example import ALIGNMENT, CURRICULA, DYNAMICS, Example, as_json, from_json
-from gvlm_resources.dataset.examples import make
+from gvlm_resources.dataset.examples import validate
+from gvlm_resources.dataset.examples.example import ALIGNMENT, CURRICULA, DYNAMICS, Example, as_json, from_json
+from gvlm_resources.dataset.examples.examples import make
 from gvlm_resources.dataset.pairs import Pair
 from gvlm_resources.errors import LakeError
 from gvlm_resources.settings import ExampleSettings

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from gvlm_resources import schemas
-from gvlm_resources.dataset.example import Embedding
-from gvlm_resources.dataset.vectors import SIGLIP, TABLES, WAV2VEC2, Vectors
+from gvlm_resources.dataset.examples.example import Embedding
+from gvlm_resources.dataset.examples.vectors import SIGLIP, TABLES, WAV2VEC2, Vectors
 from gvlm_resources.errors import LakeError
 from tests.dataset import footage
 

@@ -7,8 +7,8 @@ from string import Formatter
 import pytest
 import yaml
 
-from gvlm_resources.dataset import wording
-from gvlm_resources.dataset.wording import Wording
+from gvlm_resources.dataset.questions import wording
+from gvlm_resources.dataset.questions.wording import Wording
 from gvlm_resources.errors import SettingsError
 
 LANGUAGES = wording.languages()
@@ -107,7 +107,7 @@ def test_nothing_is_written_out_of_place(words: Wording) -> None:
 def test_yaml_reads_no_word_as_something_else() -> None:
     """YAML makes `no` false and `1` a number; every leaf must be text."""
     for language in LANGUAGES:
-        path = wording.files("gvlm_resources").joinpath(f"dataset/wording/{language}.yaml")
+        path = wording.files("gvlm_resources").joinpath(f"dataset/questions/wording/{language}.yaml")
         stack = [yaml.safe_load(path.read_text(encoding="utf-8"))]
         while stack:
             node = stack.pop()

@@ -6,11 +6,11 @@ import fastjsonschema
 import pytest
 
 from gvlm_resources import game
-from gvlm_resources.dataset import context, stretches, writer_prompts
-from gvlm_resources.dataset.context import UNKNOWN, Context
 from gvlm_resources.dataset.pairs import KINDS
-from gvlm_resources.dataset.stretches import Wanted
-from gvlm_resources.dataset.writer_prompts import LANGUAGES, SYSTEM, Shown
+from gvlm_resources.dataset.writer import context, stretches, writer_prompts
+from gvlm_resources.dataset.writer.context import UNKNOWN, Context
+from gvlm_resources.dataset.writer.stretches import Wanted
+from gvlm_resources.dataset.writer.writer_prompts import LANGUAGES, SYSTEM, Shown
 from gvlm_resources.settings import SynthesisSettings
 from gvlm_resources.timebase import Span
 from tests.dataset import play

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gvlm_resources.dataset import stretches, writer_replies
 from gvlm_resources.dataset.pairs import KINDS
-from gvlm_resources.dataset.stretches import Wanted
-from gvlm_resources.dataset.writer_prompts import Shown
-from gvlm_resources.dataset.writer_replies import FOREIGN, LANGUAGE, MALFORMED, NOT_SHOWN, OUTSIDE, Read
+from gvlm_resources.dataset.writer import stretches, writer_replies
+from gvlm_resources.dataset.writer.stretches import Wanted
+from gvlm_resources.dataset.writer.writer_prompts import Shown
+from gvlm_resources.dataset.writer.writer_replies import FOREIGN, LANGUAGE, MALFORMED, NOT_SHOWN, OUTSIDE, Read
 from gvlm_resources.schemas import STATUS_FILTERED, STATUS_OK
 from gvlm_resources.timebase import Span
 from tests.dataset import play

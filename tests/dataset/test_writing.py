@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from gvlm_resources import schemas
-from gvlm_resources.dataset import context, pairs, writer_prompts, writing
+from gvlm_resources.dataset import pairs
 from gvlm_resources.dataset.facts import Facts
-from gvlm_resources.dataset.writing import Written
+from gvlm_resources.dataset.writer import context, writer_prompts, writing
+from gvlm_resources.dataset.writer.writing import Written
 from gvlm_resources.llm.asking import Answered, Asked, Asker
 from gvlm_resources.llm.pacing import Pace
 from gvlm_resources.llm.protocol import ChatReply, ChatRequest

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
 from gvlm_resources import schemas
-from gvlm_resources.dataset.release_files import INDEX, LINES, MANIFEST, REMOVED, SPEC, Release
-from gvlm_resources.dataset.release_spec import Input, ReleaseSpec
+from gvlm_resources.dataset.releases.release_files import INDEX, LINES, MANIFEST, REMOVED, SPEC, Release
+from gvlm_resources.dataset.releases.release_spec import Input, ReleaseSpec
 
 VIDEO, OTHER = "arena-0123456789ab", "cave-ba9876543210"
 WIDTH, HEIGHT = 64, 48

@@ -3,7 +3,7 @@ import pytest
 
 from gvlm_resources import game
 from gvlm_resources.dataset.claims import CANNOT_TELL, FALSE, TRUE, holds
-from gvlm_resources.dataset.grounding_text import names_of
+from gvlm_resources.dataset.grounding.grounding_text import names_of
 from gvlm_resources.dataset.pairs import Claim, Pair
 from gvlm_resources.evaluation.pairs import UNCHECKABLE, TruthLog, judge, unclaimed, wilson
 from gvlm_resources.simulator import truth as truth_module

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from gvlm_resources.dataset import release
-from gvlm_resources.dataset.release_spec import ReleaseSpec
+from gvlm_resources.dataset.releases import release
+from gvlm_resources.dataset.releases.release_spec import ReleaseSpec
 from gvlm_resources.errors import ReleaseError
 from gvlm_resources.lake.fingerprint import Recipe
 from gvlm_resources.lake.releases import EXAMPLES, Releases

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gvlm_resources.dataset.example import HUMAN, MODEL, SYSTEM, Example
+from gvlm_resources.dataset.examples.example import HUMAN, MODEL, SYSTEM, Example
 from gvlm_resources.dataset.export.job import Job
 from gvlm_resources.dataset.export.lines import Lines
 from gvlm_resources.dataset.export.tokens import Box, Part, Picture, Seen, per_thousand
-from gvlm_resources.dataset.release_spec import SPLITS
+from gvlm_resources.dataset.releases.release_spec import SPLITS
 
 ROLES = {SYSTEM: "system", HUMAN: "user", MODEL: "assistant"}
 

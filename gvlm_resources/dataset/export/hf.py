@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gvlm_resources.dataset.example import Example, as_json
+from gvlm_resources.dataset.examples.example import Example, as_json
 from gvlm_resources.dataset.export.job import MIB, Job
-from gvlm_resources.dataset.release_spec import SPLITS
+from gvlm_resources.dataset.releases.release_spec import SPLITS
 from gvlm_resources.lake.fingerprint import canonical_json
 
 GROUP_BYTES = 32 * MIB  # of a row group: what a reader holds in memory at once

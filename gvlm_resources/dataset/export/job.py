@@ -10,10 +10,10 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from gvlm_resources.dataset.example import Example
+from gvlm_resources.dataset.examples.example import Example
 from gvlm_resources.dataset.export.pictures import Album, checked_id
 from gvlm_resources.dataset.export.tokens import Seen, evenly, seen
-from gvlm_resources.dataset.release_files import Release
+from gvlm_resources.dataset.releases.release_files import Release
 from gvlm_resources.errors import ReleaseError
 
 MIB = 1 << 20

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gvlm_resources.dataset.example import HUMAN, MODEL, SYSTEM, Example
+from gvlm_resources.dataset.examples.example import HUMAN, MODEL, SYSTEM, Example
 from gvlm_resources.dataset.export.job import Job
 from gvlm_resources.dataset.export.lines import json_text
 from gvlm_resources.dataset.export.tokens import Box, Seen, fractions
-from gvlm_resources.dataset.release_spec import SPLITS
+from gvlm_resources.dataset.releases.release_spec import SPLITS
 from gvlm_resources.errors import ReleaseError
 
 IMAGE = "<image>"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from gvlm_resources.dataset.example import Example
+from gvlm_resources.dataset.examples.example import Example
 from gvlm_resources.errors import ReleaseError
 from gvlm_resources.lake.layout import KEY_PATTERN
 

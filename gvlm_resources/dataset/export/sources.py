@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gvlm_resources.dataset.release_spec import Input
+from gvlm_resources.dataset.releases.release_spec import Input
 from gvlm_resources.lake.fingerprint import canonical_json
 from gvlm_resources.timebase import format_clock
 

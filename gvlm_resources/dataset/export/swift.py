@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from gvlm_resources.dataset.example import Example
+from gvlm_resources.dataset.examples.example import Example
 from gvlm_resources.dataset.export.chat import ROLES
 from gvlm_resources.dataset.export.job import Job
 from gvlm_resources.dataset.export.lines import Lines
 from gvlm_resources.dataset.export.tokens import Box, Seen
-from gvlm_resources.dataset.release_spec import SPLITS
+from gvlm_resources.dataset.releases.release_spec import SPLITS
 
 IMAGE, BBOX = "<image>", "<bbox>"
 

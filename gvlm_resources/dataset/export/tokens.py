@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gvlm_resources.dataset.example import TOKEN_BOX, TOKEN_R, Embedding, Example
-from gvlm_resources.dataset.examples import INSTRUCTIONS
+from gvlm_resources.dataset.examples.example import TOKEN_BOX, TOKEN_R, Embedding, Example
+from gvlm_resources.dataset.examples.examples import INSTRUCTIONS
 from gvlm_resources.errors import ReleaseError
 
 NO_REGION = "they ask about a region, which has no picture"

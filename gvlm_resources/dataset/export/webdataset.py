@@ -9,10 +9,10 @@ import io
 import tarfile
 from contextlib import closing
 
-from gvlm_resources.dataset.example import Example, as_json
+from gvlm_resources.dataset.examples.example import Example, as_json
 from gvlm_resources.dataset.export.job import MIB, Job
 from gvlm_resources.dataset.export.lines import json_text
-from gvlm_resources.dataset.release_spec import SPLITS
+from gvlm_resources.dataset.releases.release_spec import SPLITS
 
 
 def write(job: Job) -> None:

@@ -14,8 +14,8 @@ from gvlm_resources.dataset.export import chat, hf, llava, swift, webdataset
 from gvlm_resources.dataset.export.job import Job, Options
 from gvlm_resources.dataset.export.pictures import Album, Frames
 from gvlm_resources.dataset.export.sources import SOURCES, card, sources
-from gvlm_resources.dataset.release_files import CARD_MARKDOWN, MANIFEST, Release
-from gvlm_resources.dataset.release_spec import SPLITS
+from gvlm_resources.dataset.releases.release_files import CARD_MARKDOWN, MANIFEST, Release
+from gvlm_resources.dataset.releases.release_spec import SPLITS
 from gvlm_resources.errors import ReleaseError
 from gvlm_resources.lake import files
 

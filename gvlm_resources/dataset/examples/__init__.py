@@ -1,0 +1,1 @@
+"""Training examples: their format, what they show, their files."""

@@ -1,0 +1,1 @@
+"""Which pairs are kept: held against what is known of the video."""

@@ -1,0 +1,1 @@
+"""Pairs and features made elsewhere."""

@@ -1,0 +1,126 @@
+"""What the HUD's numbers were (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gvlm_resources.dataset.facts import Held
+from gvlm_resources.dataset.pairs import LENGTHS, STATE, Claim
+from gvlm_resources.dataset.questions import ask_draft as say
+from gvlm_resources.dataset.questions.ask_draft import Draft, Phrase
+from gvlm_resources.dataset.questions.ask_view import QUIET_NS, View, value
+from gvlm_resources.timebase import NS_PER_S, Span
+
+UNREAD_NS = 200_000_000  # a longer gap may hide a value
+FAR_NS = 30 * NS_PER_S
+COMPARED = 4
+
+
+def state(view: View) -> Iterator[Draft]:
+    for name in filter(view.varies, view.rules):
+        calm = list(view.calm(name))
+        yield from (_at(view, held, at) for held, at in calm)
+        yield from _extremes(view, name)
+        yield from _changes(view, calm)
+
+
+def _at(view: View, held: Held, at: Span) -> Draft:
+    return Draft(
+        STATE,
+        "value_at",
+        held.variable,
+        at,
+        (held.state_id,),
+        (value(held, at),),
+        {
+            "variable": say.variable(view, held.variable),
+            "time": say.clock(at.start_ns),
+            "value": say.number(held.value),
+        },
+        at_ns=(at.middle_ns,),
+    )
+
+
+def _extremes(view: View, name: str) -> Iterator[Draft]:
+    """The lowest and highest value of a stretch in which the number was read all the time."""
+    if view.rules[name].shows_one_of:
+        return  # it repeats another number, and another one again after a change of weapon
+    for span in (view.whole, *view.stretches()):
+        series = view.held_in(name, span)
+        if len({held.value for held in series}) < 2 or not _read_through(series, span):
+            continue
+        for topic, best in (("lowest", min), ("highest", max)):
+            held = best(series, key=lambda one: (one.value, one.start_ns))
+            shown = _surely_within(view, held, span)
+            if shown is not None:
+                yield _extreme(view, topic, held, span, shown)
+
+
+def _read_through(series: Sequence[Held], span: Span) -> bool:
+    edges = [span.start_ns, *(edge for held in series for edge in (held.start_ns, held.end_ns)), span.end_ns]
+    gaps = [later - earlier for earlier, later in zip(edges[::2], edges[1::2], strict=True)]
+    return all(gap <= UNREAD_NS for gap in gaps)
+
+
+def _surely_within(view: View, held: Held, span: Span) -> Span | None:
+    """A whole second of the stretch in which the value surely was on the screen, away from the stretch's ends."""
+    first, last = max(held.start_ns, span.start_ns), min(held.end_ns, span.end_ns)
+    inner = last - first if held.start_ns == 0 or held.start_ns >= span.start_ns + QUIET_NS else 0
+    if min(inner, last - first) < 2 * QUIET_NS + NS_PER_S:
+        return None
+    start_s = -(-(first + QUIET_NS) // NS_PER_S)
+    at = Span(start_s * NS_PER_S, (start_s + 1) * NS_PER_S)
+    return at if at.end_ns <= last - QUIET_NS // 3 and held.confidence >= view.min_confidence else None
+
+
+def _extreme(view: View, topic: str, held: Held, span: Span, shown: Span) -> Draft:
+    what = "lowest" if topic == "lowest" else "highest"
+    return Draft(
+        STATE,
+        topic,
+        held.variable,
+        span,
+        (held.state_id,),
+        (Claim(what, span.start_ns, span.end_ns, subject=held.variable, value=held.value),),
+        {
+            "variable": say.variable(view, held.variable),
+            "stretch": say.stretch(view, span),
+            "value": say.number(held.value),
+            "time": say.clock(shown.start_ns),
+        },
+        at_ns=(shown.middle_ns,),
+        more_claims=(value(held, shown),),
+    )
+
+
+def _changes(view: View, calm: list[tuple[Held, Span]]) -> Iterator[Draft]:
+    """Two sure readings of a number, compared: each of two values that lasted with the next few."""
+    lasting = list({held.state_id: (held, at) for held, at in reversed(calm)}.values())[::-1]
+    for place, (before, start) in enumerate(lasting):
+        for after, end in lasting[place + 1 : place + 1 + COMPARED]:
+            if end.start_ns - start.start_ns <= FAR_NS:
+                yield _change(view, (before, start), (after, end))
+
+
+def _change(view: View, start: tuple[Held, Span], end: tuple[Held, Span]) -> Draft:
+    before, after = start[0], end[0]
+    direction = "rose" if after.value > before.value else "fell" if after.value < before.value else "stayed"
+    fields: dict[str, Phrase] = {
+        "variable": say.variable(view, before.variable),
+        "start": say.clock(start[1].start_ns),
+        "end": say.clock(end[1].start_ns),
+        "before": say.number(before.value),
+        "after": say.number(after.value),
+        "direction": lambda wording: wording.directions[direction],
+    }
+    return Draft(
+        STATE,
+        "changed",
+        f"{before.variable} {direction}",
+        Span(start[1].start_ns, end[1].end_ns),
+        (before.state_id, after.state_id),
+        (value(before, start[1]), value(after, end[1])),
+        fields,
+        at_ns=(start[1].middle_ns, end[1].middle_ns),
+        lengths=LENGTHS[1:] if direction == "stayed" else LENGTHS,
+    )

@@ -1,0 +1,190 @@
+"""Questions and answers written from a timeline by templates (pure): no model, nothing that no row says.
+
+Each kind of question has a module that drafts what can be asked and what the rows answer; the words of each language
+stand in `wording/`. Drafts are taken in turn: one of each sort of question, of each kind of event or number, from all
+over the video. Twice as many as the quota asks for come out, the first ones first, because a check takes some away.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
+from typing import TypeVar
+
+from gvlm_resources.dataset.facts import Facts
+from gvlm_resources.dataset.pairs import (
+    BEFORE_AFTER,
+    HOW_MANY,
+    KINDS,
+    SAID_OR_SHOWN,
+    STATE,
+    SUMMARY,
+    UNANSWERABLE,
+    WHAT,
+    WHEN,
+    WHERE,
+    WHY,
+    Claim,
+    Pair,
+)
+from gvlm_resources.dataset.questions import (
+    ask_causes,
+    ask_counts,
+    ask_moments,
+    ask_order,
+    ask_places,
+    ask_spans,
+    ask_unknown,
+    ask_values,
+    ask_words,
+)
+from gvlm_resources.dataset.questions.ask_draft import Draft
+from gvlm_resources.dataset.questions.ask_view import View
+from gvlm_resources.dataset.questions.wording import Wording, load
+from gvlm_resources.settings import SynthesisSettings
+from gvlm_resources.timebase import NS_PER_S, Span
+
+VERSION = "1"
+MADE_BY = f"templates@{VERSION}"
+SPARE = 2  # candidates for each pair that the quota asks for
+QUOTA_NS = 600 * NS_PER_S  # what a quota is for
+
+Item = TypeVar("Item")
+
+WRITERS: Mapping[str, Callable[[View], Iterator[Draft]]] = {
+    WHAT: ask_moments.what,
+    WHEN: ask_moments.when,
+    WHERE: ask_places.where,
+    HOW_MANY: ask_counts.how_many,
+    BEFORE_AFTER: ask_order.before_after,
+    STATE: ask_values.state,
+    WHY: ask_causes.why,
+    SUMMARY: ask_spans.summary,
+    SAID_OR_SHOWN: ask_words.said_or_shown,
+    UNANSWERABLE: ask_unknown.unanswerable,
+}
+
+
+def write(facts: Facts, settings: SynthesisSettings) -> list[Pair]:
+    """Candidates of every kind in every language of the settings, in order of preference; none of an empty video."""
+    if not (facts.events or facts.states or facts.texts or facts.speech or facts.sounds or facts.sights):
+        return []
+    view = View(facts, settings.min_confidence)
+    return [pair for kind in KINDS for pair in _of_kind(kind, view, settings)]
+
+
+def _of_kind(kind: str, view: View, settings: SynthesisSettings) -> Iterator[Pair]:
+    quota = getattr(settings.quotas, kind)
+    wanted = SPARE * quota * -(-view.facts.duration_ns // QUOTA_NS)
+    if not wanted:
+        return
+    chance = random.Random(f"{settings.seed}/{view.facts.video_id}/{kind}")
+    drafts = varied(WRITERS[kind](view), chance)
+    for language in settings.languages:
+        chance = random.Random(f"{settings.seed}/{view.facts.video_id}/{kind}/{language}")
+        yield from _worded(drafts, view, load(language), wanted, chance)
+
+
+def _worded(
+    drafts: Sequence[Draft], view: View, wording: Wording, wanted: int, chance: random.Random
+) -> Iterator[Pair]:
+    """The first `wanted` drafts in words, no question asked twice."""
+    asked: set[str] = set()
+    turn = chance.randrange(3)
+    for draft in drafts:
+        pair = _pair(draft, view, wording, turn, chance)
+        if pair is None or pair.question in asked:
+            continue
+        asked.add(pair.question)
+        turn += 1
+        yield pair
+        if len(asked) == wanted:
+            return
+
+
+def _pair(draft: Draft, view: View, wording: Wording, turn: int, chance: random.Random) -> Pair | None:
+    """The draft in words; in another length where the question would give the answer away, None if in all."""
+    if _around(draft.span, (*draft.claims, *draft.more_claims)).end_ns > view.facts.duration_ns:
+        return None  # the last second is cut short: what it names is not all there
+    fields = {name: phrase(wording) for name, phrase in draft.fields.items()}
+    question = chance.choice(_questions(draft, wording)).format(**fields)
+    for step in range(len(draft.lengths)):
+        length = draft.lengths[(turn + step) % len(draft.lengths)]
+        answer = chance.choice(getattr(wording.topics[draft.topic], length)).format(**fields)
+        if answer.rstrip(".").casefold() not in question.casefold():
+            return _made(draft, view, wording, question, _capital(answer), length)
+    return None
+
+
+def _questions(draft: Draft, wording: Wording) -> tuple[str, ...]:
+    if draft.topic == "unknown":
+        return wording.unknowns[draft.about].ask
+    return wording.topics[draft.topic].ask
+
+
+def _capital(answer: str) -> str:
+    return f"{answer[:1].upper()}{answer[1:]}"
+
+
+def _made(draft: Draft, view: View, wording: Wording, question: str, answer: str, length: str) -> Pair:
+    more = length == "long"
+    claims = (*draft.claims, *(draft.more_claims if more else ()))
+    evidence = tuple(dict.fromkeys((*draft.evidence, *(draft.more_evidence if more else ()))))
+    span = _around(draft.span, claims)
+    return Pair(
+        video_id=view.facts.video_id,
+        kind=draft.kind,
+        question=_capital(question),
+        answer=answer,
+        start_ns=span.start_ns,
+        end_ns=span.end_ns,
+        evidence=evidence,
+        made_by=MADE_BY,
+        language=wording.language,
+        length=length,
+        frames=draft.frames or view.frames_at(draft.at_ns),
+        boxes=draft.boxes,
+        claims=claims,
+        confidence=_weakest(evidence, view.facts),
+    )
+
+
+def _around(span: Span, claims: Sequence[Claim]) -> Span:
+    spans = [span, *(claim.span for claim in claims), *(c.other_span for c in claims if c.other_end_ns)]
+    return Span(min(one.start_ns for one in spans), max(one.end_ns for one in spans))
+
+
+def _weakest(evidence: Iterable[str], facts: Facts) -> float:
+    """The confidence of the weakest row; of rows that have none, such as frames, 1."""
+    rows = [facts.row(name) for name in evidence]
+    known = [getattr(row, "confidence", getattr(row, "score", None)) for row in rows]
+    return min((float(one) for one in known if one is not None), default=1.0)
+
+
+def varied(drafts: Iterable[Draft], chance: random.Random) -> list[Draft]:
+    """The sorts of questions in turn, of each what it can be about in turn, of each from all over the video."""
+    groups: dict[str, dict[str, list[Draft]]] = {}
+    for draft in drafts:
+        groups.setdefault(draft.topic, {}).setdefault(draft.about, []).append(draft)
+    topics = []
+    for topic in sorted(groups):
+        abouts = [spread(groups[topic][about], chance) for about in sorted(groups[topic])]
+        chance.shuffle(abouts)
+        topics.append(in_turn(abouts))
+    chance.shuffle(topics)
+    return in_turn(topics)
+
+
+def spread(items: Sequence[Item], chance: random.Random) -> list[Item]:
+    """In an order that covers the whole sequence early: halves, then quarters, begun at a place drawn by chance."""
+    bits = max(1, (len(items) - 1).bit_length())
+    order = [int(f"{number:0{bits}b}"[::-1], 2) for number in range(2**bits)]
+    shift = chance.randrange(len(items))
+    return [items[(place + shift) % len(items)] for place in order if place < len(items)]
+
+
+def in_turn(several: Sequence[Sequence[Item]]) -> list[Item]:
+    """One of each, then the second of each, and so on."""
+    none = object()
+    return [item for row in zip_longest(*several, fillvalue=none) for item in row if item is not none]

@@ -1,0 +1,1 @@
+"""Releases: frozen training sets, and how they are built."""
