@@ -167,5 +167,13 @@ def claims_of(text: str) -> tuple[Claim, ...]:
 
 
 def in_order(pairs: Sequence[Pair]) -> list[Pair]:
-    """By start, kind and id: the one order of a table of pairs, with each id once."""
-    return sorted({pair.pair_id: pair for pair in pairs}.values(), key=lambda p: (p.start_ns, p.kind, p.pair_id))
+    """By start, kind and id: the one order of a table of pairs, with each id once.
+
+    Of one id the first that is kept, or else the first: a writer may say the same twice, and only once where it fits.
+    """
+    once: dict[str, Pair] = {}
+    for pair in pairs:
+        known = once.setdefault(pair.pair_id, pair)
+        if known.status != schemas.STATUS_OK and pair.status == schemas.STATUS_OK:
+            once[pair.pair_id] = pair
+    return sorted(once.values(), key=lambda p: (p.start_ns, p.kind, p.pair_id))
