@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 
+from gvlm_resources.dataset.questions import templates
 from gvlm_resources.encoders import catalogue, checkpoints
 from gvlm_resources.encoders.catalogue import OFF, Need
 from gvlm_resources.encoders.checkpoints import Folders
@@ -24,7 +25,6 @@ SPEECH = "pocketsphinx"
 OCR = "rapidocr"
 WHISPER = "openai-whisper"
 PADDLE = "paddleocr"
-TEMPLATES = "templates@1"  # raise it when the same timeline would give other pairs
 CHECKPOINTS = ("siglip", "videomae", "wav2vec2", "entities", "sounds", "second_reader")
 
 # The files that hold weights, by how their path ends.
@@ -55,7 +55,7 @@ def of(settings: Settings, folders: Folders) -> Mapping[str, str]:
 
 def _writers(settings: Settings) -> str:
     """Who writes pairs. A server's model is known by its name alone."""
-    named = {"templates": TEMPLATES, "openai": f"{settings.synthesis.model}@server"}
+    named = {"templates": templates.MADE_BY, "openai": f"{settings.synthesis.model}@server"}
     return ", ".join(named[writer] for writer in settings.synthesis.writers)
 
 
