@@ -123,6 +123,7 @@ def build(
     if not wanted:
         typer.echo("The library is empty. Add something: `gvlm add PATH`")
         raise typer.Exit(FAILED)
+    _settings(env)  # what is wrong with them is said once, and before anything runs
     started = time.perf_counter()
     with running.Runner(env) as runner:
         failed = [key for key in wanted if not _build_one(runner, key, select)]

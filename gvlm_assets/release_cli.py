@@ -15,11 +15,13 @@ from gvlm_resources.lake.catalogue import Catalogue
 from gvlm_resources.lake.layout import Layout
 from gvlm_resources.lake.store import Lake, read_table
 from gvlm_resources.schemas import STATUS_OK
+from gvlm_resources.timebase import Span
 
 if TYPE_CHECKING:
     from gvlm_resources.dataset.releases.release_spec import Ratios
 
 FAILED, PARTLY = 1, 3
+QUOTA = "quota"
 
 release_app = typer.Typer(no_args_is_help=True)
 import_app = typer.Typer(no_args_is_help=True)
@@ -103,7 +105,9 @@ def build_release(name: Annotated[str, typer.Argument(help="A release that was c
 
 def _build(name: str) -> None:
     from gvlm_assets import running
+    from gvlm_resources.lake.releases import Releases
 
+    Releases(_folder().lake()).spec(name)
     with running.Runner(environment.read()) as runner:
         outcome = runner.release(name)
     for message in outcome.failures:
@@ -201,6 +205,9 @@ def review(
     from gvlm_resources.dataset.review import review as reviewing
     from gvlm_resources.dataset.review import review_file
 
+    if file is not None and apply is not None:
+        raise typer.BadParameter("give --file to write a review file or --apply to read one, not both")
+
     folder = _folder()
     layout = folder.lake().layout
     _, release = releasing.stored_release(folder, name)
@@ -259,20 +266,43 @@ def _serve(folder: LakeFolder, release: Any, port: int, browser: bool) -> None:
 def pairs(
     video: Annotated[str, typer.Argument(help="A video id.")],
     kind: Annotated[str, typer.Option(help="Only this kind of question.")] = "",
-    dropped: Annotated[bool, typer.Option("--dropped", help="Those that were dropped, and why.")] = False,
+    language: Annotated[str, typer.Option(help="Only this language.")] = "",
+    made_by: Annotated[str, typer.Option(help="Only writers that begin so: `templates`, `import@`.")] = "",
+    dropped: Annotated[bool, typer.Option("--dropped", help="Those that a check dropped, and why.")] = False,
+    quota: Annotated[bool, typer.Option("--quota", help="With --dropped: also what was beyond a quota.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """The questions and answers about a video."""
+    from gvlm_resources.dataset.pairs import KINDS
+
+    if kind not in ("", *KINDS):
+        raise typer.BadParameter(f"there is no kind {kind!r}; there are {', '.join(KINDS)}")
     lake = Lake(environment.read().lake)
     rows = read_table(lake.get("qa_pairs", video), stored.PAIRS).to_pylist()
-    chosen = [row for row in rows if (row["status"] != STATUS_OK) == dropped and kind in ("", row["kind"])]
+    of_status = [row for row in rows if (row["status"] != STATUS_OK) == dropped]
+    chosen = [
+        row
+        for row in of_status
+        if kind in ("", row["kind"])
+        and language in ("", row["language"])
+        and row["made_by"].startswith(made_by)
+        and (quota or row["reason"] != QUOTA)
+    ]
     if as_json:
         typer.echo(json.dumps(chosen, indent=2))
         return
     for row in chosen:
-        why = f"  [{row['reason']}: {row['detail']}]" if dropped else ""
-        typer.echo(f"{row['kind']:<14} Q: {row['question']}\n{'':<14} A: {row['answer']}{why}")
-    typer.echo(f"{len(chosen)} of {len(rows)} pairs")
+        _print_pair(row)
+    counts = Counter(row["reason"] for row in of_status) if dropped else Counter(row["kind"] for row in chosen)
+    typer.echo(f"{len(chosen)} of {len(rows)} pairs: {', '.join(f'{n} {word}' for word, n in counts.most_common())}")
+
+
+def _print_pair(row: dict[str, Any]) -> None:
+    label = Span(row["start_ns"], row["end_ns"]).label()
+    typer.secho(f"{row['pair_id']}  {row['kind']}  [{label}]  {row['made_by']}", dim=True)
+    typer.echo(f"  Q: {row['question']}\n  A: {row['answer']}")
+    if row["reason"]:
+        typer.secho(f"  {row['reason']}: {row['detail']}", fg="yellow")
 
 
 @import_app.command("pairs")

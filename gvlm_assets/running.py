@@ -10,11 +10,12 @@ from typing import Any, Self
 import dagster as dg
 
 from gvlm_assets import environment, partitions
-from gvlm_resources.errors import SettingsError
+from gvlm_resources.errors import GvlmError, SettingsError
 from gvlm_resources.lake.catalogue import Catalogue
 from gvlm_resources.lake.layout import Layout
 
 Show = Callable[[str], None]
+OURS = {cls.__name__ for cls in (GvlmError, *GvlmError.__subclasses__())}
 
 # What a person should read is told by `_Watch`; Dagster's own log of the run is in the instance, for the UI.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -53,11 +54,11 @@ class _Watch:
 
 
 def _reason(failure: Any) -> str:
-    """What a failed step says: the description of a dg.Failure, else the innermost error's message."""
+    """What a failed step says: the description of a dg.Failure, else the first error of ours, else the innermost."""
     if failure.user_failure_data and failure.user_failure_data.description:
         return failure.user_failure_data.description
     error = failure.error
-    while error is not None and error.cause is not None:
+    while error is not None and error.cause is not None and error.cls_name not in OURS:
         error = error.cause
     return error.message.strip() if error is not None else "the step failed"
 
