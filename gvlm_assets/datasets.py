@@ -44,9 +44,19 @@ def _build_examples(work: Work, drafts: Mapping[str, Draft]) -> None:
         vectors,
         _timeline(work),
         work.settings.examples,
-        {name: work.recipes[name].fingerprint() for name in ("qa_pairs", "timeline_index", *VECTOR_FILES)},
+        {**{name: work.recipes[name].fingerprint() for name in ("qa_pairs", "timeline_index")}, **_vector_builds(work)},
     )
     draft.facts.update(shards.write(draft.folder, made, vectors))
+
+
+def _vector_builds(work: Work) -> Mapping[str, str]:
+    """Which build of each table of vectors the examples' tokens mean."""
+    if work.settings.examples.features != "imported":
+        return {name: work.recipes[name].fingerprint() for name in VECTOR_FILES}
+    from gvlm_resources.dataset.imports import imports
+
+    digest = imports.digests(work.lake.layout, work.video_id).get(imports.FEATURES, "")
+    return dict.fromkeys(VECTOR_FILES, stored.imported_build(digest))
 
 
 def _vectors(work: Work) -> "Vectors":

@@ -77,6 +77,7 @@ class Work:
             game=self.game,
             models=self.models.identities(self.settings),
             imports=_imported(self.lake, self.video_id),
+            title=self.record.title,
         )
 
     def upstream(self, asset: str) -> Result:

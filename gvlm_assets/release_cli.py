@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gvlm_assets import environment, releasing, stored
+from gvlm_assets import environment, finding, releasing, stored
+from gvlm_resources import settings as settings_module
 from gvlm_resources.bindings import LakeFolder
 from gvlm_resources.errors import ReleaseError
 from gvlm_resources.lake.catalogue import Catalogue
@@ -60,6 +61,10 @@ def create(
     choice = releasing.choose(folder, video or (), games=game or ())
     for video_id in choice.unbuilt:
         typer.secho(f"left out: {video_id} has no training examples; `gvlm build {video_id}`", fg="yellow", err=True)
+    env = environment.read()
+    settings = settings_module.load(env.profile, overrides=env.settings_file)
+    for video_id in releasing.stale(folder, settings, finding.models_of(env), choice.inputs):
+        typer.secho(f"note: {video_id} was built with other settings or code; it goes in as it is", dim=True, err=True)
     spec = releasing.spec(
         folder,
         name,
@@ -91,10 +96,8 @@ def _ratios(train: float, validation: float, test: float) -> "Ratios":
 
     total = train + validation + test
     if abs(total - 1) > 1e-6:
-        raise ReleaseError(
-            f"the splits add up to {total:g}", remedy="give --train, --validation and --test that add to 1"
-        )
-    return Ratios(train=train, validation=validation, test=1 - train - validation)
+        raise ReleaseError(f"the splits add up to {total:g}", remedy="let --train, --validation and --test add to 1")
+    return Ratios(train=train, validation=validation, test=test)
 
 
 @release_app.command("build")

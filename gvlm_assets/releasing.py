@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from gvlm_assets import stored
 from gvlm_resources import game as games
-from gvlm_resources import schemas
-from gvlm_resources.bindings import LakeFolder
+from gvlm_resources import recipes, schemas
+from gvlm_resources.bindings import LakeFolder, Models
 from gvlm_resources.errors import LakeError, ReleaseError
 from gvlm_resources.lake.fingerprint import Recipe, canonical_json
 from gvlm_resources.lake.store import Lake, Result, read_table
+from gvlm_resources.settings import Settings
 
 if TYPE_CHECKING:
     from gvlm_resources.dataset.cards.audit import AuditFinding, Known
@@ -79,6 +80,27 @@ def choose(lake_folder: LakeFolder, video_ids: Sequence[str], *, games: Sequence
     return Choice(inputs, unbuilt)
 
 
+def stale(lake_folder: LakeFolder, settings: Settings, models: Models, inputs: "Sequence[Input]") -> list[str]:
+    """Videos whose examples were made with other settings, models or code than those in force."""
+    identities = models.identities(settings)
+    return [
+        video.video_id for video in inputs if video.fingerprint != _expected(lake_folder, settings, identities, video)
+    ]
+
+
+def _expected(lake_folder: LakeFolder, settings: Settings, known: Mapping[str, str], video: "Input") -> str:
+    from gvlm_resources.dataset.imports import imports
+
+    return recipes.expected(
+        source=video.source_sha256,
+        settings=settings,
+        game=games.load(video.game),
+        models=known,
+        imports=imports.digests(lake_folder.lake().layout, video.video_id),
+        title=video.title,
+    )[EXAMPLES].fingerprint()
+
+
 def _input(lake: Lake, record: Any) -> "Input":
     from gvlm_resources.dataset.releases.release_spec import Input
 
@@ -124,6 +146,7 @@ def build(lake_folder: LakeFolder, name: str, *, code_version: str, say: Callabl
     wanted = releases.spec(name)
     with lake.lock(SET, name):
         if lake.find(SET, name) is not None:
+            stored_release(lake_folder, name)
             say(f"{name} is frozen: nothing is built again")
             return []
         shards = releases.shards(wanted)
@@ -169,10 +192,17 @@ def stored_release(lake_folder: LakeFolder, name: str) -> "tuple[Result, Release
     from gvlm_resources.lake.releases import Releases
 
     lake = lake_folder.lake()
-    result = lake.find(SET, Releases(lake).spec(name).name)
+    wanted = Releases(lake).spec(name)
+    result = lake.find(SET, wanted.name)
     if result is None:
         raise ReleaseError(f"the release {name} is not built", remedy=f"run `gvlm release build {name}`")
-    return result, Release(result.folder)
+    release = Release(result.folder)
+    if release.spec != wanted:
+        raise ReleaseError(
+            f"what is built as {name} was made by another record than the one there is now",
+            remedy=f"`gvlm release delete {name}`, and create it again",
+        )
+    return result, release
 
 
 def frames(lake: Lake) -> Callable[[str, str], bytes | None]:
@@ -224,9 +254,37 @@ def known(lake: Lake, video_id: str) -> "Known":
     evidence = {asset: _ids(lake, asset, video_id, *place) for asset, place in EVIDENCE.items()}
     return Known(
         frames=evidence["frames"],
-        rows={asset: _ids(lake, asset, video_id, *place) for asset, place in VECTORS.items()},
+        rows={**_computed(lake, video_id), **_imported(lake, video_id)},
         evidence=frozenset().union(*evidence.values()),
     )
+
+
+def _computed(lake: Lake, video_id: str) -> dict[str, frozenset[str]]:
+    found = {asset: lake.find(asset, video_id) for asset in VECTORS}
+    return {
+        f"{asset}@{result.fingerprint}": _ids(lake, asset, video_id, *VECTORS[asset])
+        for asset, result in found.items()
+        if result is not None
+    }
+
+
+def _imported(lake: Lake, video_id: str) -> dict[str, frozenset[str]]:
+    if not lake.layout.imports(video_id).is_dir():
+        return {}
+    from gvlm_resources.dataset import facts
+    from gvlm_resources.dataset.imports import imports, peer_features
+
+    given = imports.stored_features(lake.layout, video_id)
+    if given is None:
+        return {}
+    frames = read_table(lake.get("frames", video_id), stored.FRAMES, columns=stored.FRAME_MARKS)
+    given["siglip"] = peer_features.at_frames(given["siglip"], facts.frames_of(frames))
+    build = stored.imported_build(imports.digests(lake.layout, video_id)[imports.FEATURES])
+    return {
+        f"{asset}@{build}": frozenset(given[asset.removesuffix("_embeddings")].column(column).to_pylist())
+        for asset, (_, column) in VECTORS.items()
+        if asset.removesuffix("_embeddings") in given
+    }
 
 
 def _ids(lake: Lake, asset: str, video_id: str, name: str, column: str) -> frozenset[str]:

@@ -75,6 +75,11 @@ def facts_of(record: VideoRecord, game: Game, result: Callable[[str], Result]) -
     )
 
 
+def imported_build(digest: str) -> str:
+    """What stands for the fingerprint of vectors that were not computed here."""
+    return f"imported:{digest}"
+
+
 def frame_image(frames: Path, frame_id: str) -> bytes | None:
     """One frame of a stored table as JPEG; None where there is no such frame, or it could not be decoded."""
     found = pq.read_table(frames, columns=["image"], filters=[("frame_id", "=", frame_id)]).column("image")

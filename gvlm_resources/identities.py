@@ -55,8 +55,18 @@ def of(settings: Settings, folders: Folders) -> Mapping[str, str]:
 
 def _writers(settings: Settings) -> str:
     """Who writes pairs. A server's model is known by its name alone."""
-    named = {"templates": templates.MADE_BY, "openai": f"{settings.synthesis.model}@server"}
+    named = {"templates": templates.MADE_BY, "openai": f"{settings.synthesis.model}@server{_price(settings)}"}
     return ", ".join(named[writer] for writer in settings.synthesis.writers)
+
+
+def _price(settings: Settings) -> str:
+    """The price of the model, where a video's budget in money decides what is asked."""
+    if settings.synthesis.budget_usd is None:
+        return ""
+    from gvlm_resources.llm.spending import Prices
+
+    price = Prices(settings.server.prices).of_model(settings.synthesis.model)
+    return f" at {price}" if price is not None else " at an unknown price"
 
 
 def _checkpoint(need: Need, folders: Folders) -> str:

@@ -32,6 +32,7 @@ class Stage:
     game: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()  # kinds of things made elsewhere that it takes in, where there are any
+    takes_title: bool = False  # the video's title stands in what it makes
 
 
 STAGES: Mapping[str, Stage] = {
@@ -85,7 +86,7 @@ STAGES: Mapping[str, Stage] = {
             models=("sounds",),
         ),
         Stage("frame_index", "1", upstream=("frames", "siglip_embeddings"), game=("concepts",), models=("siglip",)),
-        Stage("game_state", "1", upstream=("video", "ocr_text"), game=("hud", "variables")),
+        Stage("game_state", "2", upstream=("video", "ocr_text"), game=("hud", "variables")),
         Stage(
             "timeline_events",
             "2",
@@ -121,9 +122,10 @@ STAGES: Mapping[str, Stage] = {
                 "timeline_events",
             ),
             settings=("synthesis",),
-            game=("hud", "variables", "messages", "concepts"),
+            game=("title", "hud", "variables", "messages", "concepts"),
             models=("writer",),
             imports=("pairs",),
+            takes_title=True,
         ),
         Stage(
             "training_examples",
@@ -146,17 +148,25 @@ STAGES: Mapping[str, Stage] = {
             game=("hud", "variables", "messages"),
             models=("siglip", "text"),
             imports=("features",),
+            takes_title=True,
         ),
     )
 }
 
 
 def expected(
-    *, source: str, settings: Settings, game: Game, models: Mapping[str, str], imports: Mapping[str, str] | None = None
+    *,
+    source: str,
+    settings: Settings,
+    game: Game,
+    models: Mapping[str, str],
+    imports: Mapping[str, str] | None = None,
+    title: str = "",
 ) -> dict[str, Recipe]:
     """The recipe of every per-video asset, for the video whose content has the hash `source`.
 
-    `imports` has the digest of what was imported for this video, by kind: `pairs`, `features`.
+    `imports` has the digest of what was imported for this video, by kind: `pairs`, `features`; `title` is what people
+    call it.
     """
     given = imports or {}
     recipes: dict[str, Recipe] = {}
@@ -167,7 +177,10 @@ def expected(
             schema_version=schemas.VERSION,
             source=source,
             upstream={name: recipes[name].fingerprint() for name in stage.upstream},
-            settings={name: _setting(settings, name) for name in stage.settings},
+            settings={
+                **{name: _setting(settings, name) for name in stage.settings},
+                **({"title of the video": title} if stage.takes_title else {}),
+            },
             game={name: game.model_dump(mode="json", include={name})[name] for name in stage.game},
             models={
                 **{name: models[name] for name in stage.models},

@@ -107,6 +107,12 @@ def test_what_was_imported_for_a_video_rebuilds_what_takes_it_in() -> None:
     assert changed(fresh["one"], fresh["other"]) == set(downstream({"qa_pairs"}))
 
 
+def test_another_title_rebuilds_what_it_stands_in() -> None:
+    named = expected(source="aa", settings=BASE, game=GAME, models=MODELS, title="A new name")
+    after = {asset: recipe.fingerprint() for asset, recipe in named.items()}
+    assert changed(fingerprints(BASE), after) == {"qa_pairs", "training_examples"}
+
+
 def test_every_stage_names_sections_and_parts_that_exist() -> None:
     for stage in STAGES.values():
         for name in stage.settings:

@@ -194,6 +194,11 @@ class Facts:
         }
 
 
+def frames_of(rows: pa.Table) -> list[Frame]:
+    """The frames of a table that could be decoded; it may lack the images."""
+    return _records(rows, Frame, "pts_ns")
+
+
 Record = TypeVar("Record")
 
 

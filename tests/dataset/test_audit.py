@@ -8,6 +8,8 @@ import pytest
 from gvlm_resources.dataset.cards import audit
 from gvlm_resources.dataset.cards.audit import AuditFinding, Known
 from gvlm_resources.dataset.cards.audit_finding import FEW
+from gvlm_resources.dataset.cards.audit_lines import broken
+from gvlm_resources.dataset.examples.example import Embedding, Example
 from gvlm_resources.dataset.releases.release_files import LINES, REMOVED, Release
 from tests.dataset import small_release
 from tests.dataset.small_release import Row, changed, sound_rows, video, video_id
@@ -117,17 +119,39 @@ def test_a_line_that_the_index_does_not_list_is_told(tmp_path: Path) -> None:
     assert finding.details["bytes_unlisted"] == 3
 
 
+def test_a_token_of_another_build_of_the_vectors_leads_nowhere() -> None:
+    of_build = Example(
+        example_id="x0",
+        video="run-0123456789ab",
+        conversations=(),
+        timestamps=(),
+        embeddings=(Embedding("<v>", "siglip_embeddings", "f000000000000"),),
+        frames=(),
+        boxes=(),
+        box_frames=(),
+        width=1,
+        height=1,
+        evidence=(),
+        provenance={"fingerprints": {"siglip_embeddings": "aa"}},
+    )
+    frames = {"f000000000000"}
+    same = Known(frames, {"siglip_embeddings@aa": frames}, set())
+    other = Known(frames, {"siglip_embeddings@bb": frames}, set())
+    assert list(broken(of_build, same)) == []
+    assert list(broken(of_build, other)) == [("embedding of another build", "siglip_embeddings f000000000000")]
+
+
 @pytest.mark.parametrize(
-    ("broken", "kinds"),
+    ("wrong", "kinds"),
     [
         ({"frames": ("f000999000000",)}, {"frame", "embedding"}),
         ({"evidence": ("e000000000000-pickup", "e000000000099-none")}, {"evidence"}),
     ],
     ids=["a frame and its vector", "evidence"],
 )
-def test_an_id_that_leads_nowhere_is_told(tmp_path: Path, broken: dict[str, object], kinds: set[str]) -> None:
+def test_an_id_that_leads_nowhere_is_told(tmp_path: Path, wrong: dict[str, object], kinds: set[str]) -> None:
     rows = sound_rows()
-    rows[0] = replace(rows[0], **broken)
+    rows[0] = replace(rows[0], **wrong)
     finding = of(tmp_path, rows, "broken_references")
     assert not finding.passed
     assert set(finding.details["broken"]) == kinds

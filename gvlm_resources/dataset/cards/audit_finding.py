@@ -13,7 +13,11 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a video's tables hold: its frames, the ids of each table of vectors, and all ids that may be evidence."""
+    """What a video's tables hold: its frames, the ids of each table of vectors, and all ids that may be evidence.
+
+    `rows` has the ids of the build `fingerprint` of a table under `TABLE@FINGERPRINT`: a token leads to the vector that
+    it was made with, or nowhere. A line that does not say which build it means looks under `TABLE`.
+    """
 
     frames: Set[str]
     rows: Mapping[str, Set[str]]

@@ -105,8 +105,12 @@ def broken(example: Example, known: Known) -> Iterator[tuple[str, str]]:
     yield from (("frame", frame) for frame in example.frames if frame not in known.frames)
     yield from (("frame of a box", frame) for frame in example.box_frames if frame not in known.frames)
     yield from (("evidence", row) for row in example.evidence if row not in known.evidence)
+    made = example.provenance.get("fingerprints", {})
     for one in example.embeddings:
-        if one.row_id not in known.rows.get(one.table, ()):
+        build = f"{one.table}@{made[one.table]}" if one.table in made else one.table
+        if build not in known.rows and made:
+            yield "embedding of another build", f"{one.table} {one.row_id}"
+        elif one.row_id not in known.rows.get(build, ()):
             yield "embedding", f"{one.table} {one.row_id}"
 
 

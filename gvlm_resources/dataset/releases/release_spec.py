@@ -37,7 +37,7 @@ class Ratios(Part):
 
     @model_validator(mode="after")
     def _add_up(self) -> Self:
-        if abs(self.train + self.validation + self.test - 1) > 1e-9:
+        if abs(self.train + self.validation + self.test - 1) > 1e-6:
             raise ValueError(f"the ratios add up to {self.train + self.validation + self.test:g}, not to 1")
         return self
 
