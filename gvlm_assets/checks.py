@@ -1,7 +1,7 @@
 """Findings on stored results (pure): each is what one asset check says about one video."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -181,12 +181,7 @@ def events_are_in_order(rows: pa.Table, probe: "Probe") -> Finding:
     return Finding("events_are_in_order", rising and inside and unique, f"{rows.num_rows} events")
 
 
-def evidence_ids(*tables: pa.Table) -> set[str]:
-    """The ids in the first column of each table."""
-    return {value for table in tables for value in table.column(0).to_pylist()}
-
-
-def evidence_resolves(rows: pa.Table, known: set[str]) -> Finding:
+def evidence_resolves(rows: pa.Table, known: Set[str]) -> Finding:
     cited = [(row["event_id"], row["evidence"]) for row in rows.select(["event_id", "evidence"]).to_pylist()]
     bare = [event for event, ids in cited if not ids]
     lost = [name for _, ids in cited for name in ids if name not in known]

@@ -1,5 +1,7 @@
 """Findings on pairs and training examples (pure)."""
 
+from collections.abc import Set
+
 import pyarrow as pa
 
 from gvlm_assets.per_video import Finding
@@ -10,7 +12,7 @@ UNREADABLE = ("unreadable", "refused")
 QUOTA = "quota"
 
 
-def pairs_cite_rows(kept: pa.Table, known: set[str]) -> Finding:
+def pairs_cite_rows(kept: pa.Table, known: Set[str]) -> Finding:
     cited = kept.select(["pair_id", "evidence", "frames"]).to_pylist()
     lost = [name for row in cited for name in (*row["evidence"], *row["frames"]) if name not in known]
     return Finding("pairs_cite_rows", not lost, f"{len(cited)} pairs, {len(lost)} unknown ids {lost[:SHOWN]}")

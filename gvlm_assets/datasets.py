@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from gvlm_resources.dataset.examples.vectors import Vectors
     from gvlm_resources.dataset.pairs import Pair
 
-VECTOR_FILES = {
-    "siglip_embeddings": stored.SIGLIP,
-    "videomae_embeddings": stored.VIDEOMAE,
-    "wav2vec2_embeddings": stored.WAV2VEC2,
-    "region_embeddings": stored.REGIONS,
-}
 CODE_VERSION = "1"
 NAME = "training_set"
 
@@ -52,11 +46,11 @@ def _build_examples(work: Work, drafts: Mapping[str, Draft]) -> None:
 def _vector_builds(work: Work) -> Mapping[str, str]:
     """Which build of each table of vectors the examples' tokens mean."""
     if work.settings.examples.features != "imported":
-        return {name: work.recipes[name].fingerprint() for name in VECTOR_FILES}
+        return {name: work.recipes[name].fingerprint() for name in stored.VECTOR_IDS}
     from gvlm_resources.dataset.imports import imports
 
     digest = imports.digests(work.lake.layout, work.video_id).get(imports.FEATURES, "")
-    return dict.fromkeys(VECTOR_FILES, stored.imported_build(digest))
+    return dict.fromkeys(stored.VECTOR_IDS, stored.imported_build(digest))
 
 
 def _vectors(work: Work) -> "Vectors":
@@ -65,7 +59,7 @@ def _vectors(work: Work) -> "Vectors":
 
     if work.settings.examples.features == "imported":
         return _imported_vectors(work)
-    paths = {asset: work.upstream(asset).path(name) for asset, name in VECTOR_FILES.items()}
+    paths = {asset: work.upstream(asset).path(name) for asset, (name, _) in stored.VECTOR_IDS.items()}
     return Vectors.open(work.video_id, paths)
 
 

@@ -38,21 +38,6 @@ CHECKS = {
     "label_balance": "No kind of question is more of a split than was allowed; it warns otherwise.",
     "time_coverage": "Most of the minutes of the videos have an example; it warns otherwise.",
 }
-EVIDENCE = {
-    "timeline_events": (stored.EVENTS, "event_id"),
-    "game_state": (stored.STATE, "state_id"),
-    "ocr_text": (stored.OCR, "ocr_id"),
-    "speech_transcript": (stored.SPEECH, "speech_id"),
-    "sound_events": (stored.SOUNDS, "sound_id"),
-    "entity_tracks": (stored.ENTITIES, "entity_id"),
-    "frames": (stored.FRAMES, "frame_id"),
-}
-VECTORS = {
-    "siglip_embeddings": (stored.SIGLIP, "frame_id"),
-    "videomae_embeddings": (stored.VIDEOMAE, "clip_id"),
-    "wav2vec2_embeddings": (stored.WAV2VEC2, "window_id"),
-    "region_embeddings": (stored.REGIONS, "region_id"),
-}
 
 
 @dataclass(frozen=True)
@@ -251,18 +236,18 @@ def known(lake: Lake, video_id: str) -> "Known":
     """The ids of everything that an example of this video may refer to."""
     from gvlm_resources.dataset.cards.audit import Known
 
-    evidence = {asset: _ids(lake, asset, video_id, *place) for asset, place in EVIDENCE.items()}
+    frames = lake.find("frames", video_id)
     return Known(
-        frames=evidence["frames"],
+        frames=stored.ids(frames, *stored.EVIDENCE_IDS["frames"]) if frames is not None else frozenset(),
         rows={**_computed(lake, video_id), **_imported(lake, video_id)},
-        evidence=frozenset().union(*evidence.values()),
+        evidence=stored.evidence_ids(lambda asset: lake.find(asset, video_id)),
     )
 
 
 def _computed(lake: Lake, video_id: str) -> dict[str, frozenset[str]]:
-    found = {asset: lake.find(asset, video_id) for asset in VECTORS}
+    found = {asset: lake.find(asset, video_id) for asset in stored.VECTOR_IDS}
     return {
-        f"{asset}@{result.fingerprint}": _ids(lake, asset, video_id, *VECTORS[asset])
+        f"{asset}@{result.fingerprint}": stored.ids(result, *stored.VECTOR_IDS[asset])
         for asset, result in found.items()
         if result is not None
     }
@@ -282,13 +267,6 @@ def _imported(lake: Lake, video_id: str) -> dict[str, frozenset[str]]:
     build = stored.imported_build(imports.digests(lake.layout, video_id)[imports.FEATURES])
     return {
         f"{asset}@{build}": frozenset(given[asset.removesuffix("_embeddings")].column(column).to_pylist())
-        for asset, (_, column) in VECTORS.items()
+        for asset, (_, column) in stored.VECTOR_IDS.items()
         if asset.removesuffix("_embeddings") in given
     }
-
-
-def _ids(lake: Lake, asset: str, video_id: str, name: str, column: str) -> frozenset[str]:
-    found = lake.find(asset, video_id)
-    if found is None:
-        return frozenset()
-    return frozenset(read_table(found, name, columns=[column]).column(column).to_pylist())

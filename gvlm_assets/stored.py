@@ -41,6 +41,22 @@ CALLS = "calls.parquet"
 CONTEXT = "context.json"
 EXAMPLE_LINES = "examples.jsonl"
 EXAMPLES = "examples.parquet"
+# What evidence may name, and the tables of vectors: asset -> file and column of the ids.
+EVIDENCE_IDS = {
+    "timeline_events": (EVENTS, "event_id"),
+    "game_state": (STATE, "state_id"),
+    "ocr_text": (OCR, "ocr_id"),
+    "speech_transcript": (SPEECH, "speech_id"),
+    "sound_events": (SOUNDS, "sound_id"),
+    "entity_tracks": (ENTITIES, "entity_id"),
+    "frames": (FRAMES, "frame_id"),
+}
+VECTOR_IDS = {
+    "siglip_embeddings": (SIGLIP, "frame_id"),
+    "videomae_embeddings": (VIDEOMAE, "clip_id"),
+    "wav2vec2_embeddings": (WAV2VEC2, "window_id"),
+    "region_embeddings": (REGIONS, "region_id"),
+}
 
 
 def probe(work: Work) -> "Probe":
@@ -78,6 +94,16 @@ def facts_of(record: VideoRecord, game: Game, result: Callable[[str], Result]) -
 def imported_build(digest: str) -> str:
     """What stands for the fingerprint of vectors that were not computed here."""
     return f"imported:{digest}"
+
+
+def ids(result: Result, name: str, column: str) -> frozenset[str]:
+    return frozenset(read_table(result, name, columns=[column]).column(column).to_pylist())
+
+
+def evidence_ids(result: Callable[[str], Result | None], *, without: str = "") -> frozenset[str]:
+    """Every id that evidence may name, of the results that there are."""
+    found = ((result(asset), place) for asset, place in EVIDENCE_IDS.items() if asset != without)
+    return frozenset().union(*(ids(one, *place) for one, place in found if one is not None))
 
 
 def frame_image(frames: Path, frame_id: str) -> bytes | None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from gvlm_assets import checks, dataset_checks, show, stored
+from gvlm_assets import dataset_checks, show, stored
 from gvlm_assets.per_video import Description, Draft, Face, Result, Work, step
 from gvlm_resources import schemas
 from gvlm_resources.lake.store import read_table
@@ -80,7 +80,7 @@ def _describe(work: Work, result: Result) -> Description:
     if calls.num_rows:
         metadata |= _cost(calls)
     findings = [
-        dataset_checks.pairs_cite_rows(kept, _known(work)),
+        dataset_checks.pairs_cite_rows(kept, stored.evidence_ids(work.upstream)),
         dataset_checks.few_pairs_dropped(rows),
         dataset_checks.calls_were_read(calls),
     ]
@@ -97,18 +97,6 @@ def _cost(calls: "schemas.pa.Table") -> dict[str, object]:
         "completion_tokens": sum(calls.column("completion_tokens").to_pylist()),
         "cost_usd": round(sum(known), 6) if len(known) == len(costs) else "the model's price is not known",
     }
-
-
-def _known(work: Work) -> set[str]:
-    return checks.evidence_ids(
-        read_table(work.upstream("timeline_events"), stored.EVENTS, columns=["event_id"]),
-        read_table(work.upstream("game_state"), stored.STATE, columns=["state_id"]),
-        read_table(work.upstream("ocr_text"), stored.OCR, columns=["ocr_id"]),
-        read_table(work.upstream("speech_transcript"), stored.SPEECH, columns=["speech_id"]),
-        read_table(work.upstream("sound_events"), stored.SOUNDS, columns=["sound_id"]),
-        read_table(work.upstream("entity_tracks"), stored.ENTITIES, columns=["entity_id"]),
-        read_table(work.upstream("frames"), stored.FRAMES, columns=["frame_id"]),
-    )
 
 
 qa_pairs = step(

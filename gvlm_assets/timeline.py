@@ -52,14 +52,7 @@ def _describe_events(work: Work, result: Result) -> Description:
         "events": show.lines(rows),
         "events_by_kind": show.counts(rows, "kind"),
     }
-    known = checks.evidence_ids(
-        read_table(work.upstream("game_state"), stored.STATE, columns=["state_id"]),
-        read_table(work.upstream("sound_events"), stored.SOUNDS, columns=["sound_id"]),
-        read_table(work.upstream("entity_tracks"), stored.ENTITIES, columns=["entity_id"]),
-        read_table(work.upstream("ocr_text"), stored.OCR, columns=["ocr_id"]),
-        read_table(work.upstream("speech_transcript"), stored.SPEECH, columns=["speech_id"]),
-        read_table(work.upstream("frames"), stored.FRAMES, columns=["frame_id"]),
-    )
+    known = stored.evidence_ids(work.upstream, without="timeline_events")
     findings = [
         checks.events_are_in_order(rows, probe),
         checks.evidence_resolves(rows, known),

@@ -318,7 +318,8 @@ class Price(Section):
 class ServerSettings(Section):
     """The server that `synthesis` asks: its address, its pace and what it costs.
 
-    Changes when a result comes and what is paid for it, never what it is.
+    Changes when a result comes and what is paid for it, never what it is, but for one thing: where a video has a budget
+    in money, the model's price decides how much is asked, and is part of the result's fingerprint.
 
     `budget_usd` and `budget_tokens` are for all replies ever stored in this lake: what would go beyond them is not
     asked. `prices` come before those that ship with this package. 0 requests a minute is no limit.
