@@ -5,11 +5,14 @@ import json
 import shutil
 from pathlib import Path
 
+import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
+from gvlm_assets import definitions, environment
 from gvlm_resources.dataset.pairs import pairs_of
 from gvlm_resources.dataset.releases.release_files import Release
+from gvlm_resources.lake.releases import Releases
 from gvlm_resources.lake.store import Lake
 from tests.assets.conftest import Project
 from tests.assets.test_main_path import built_and_skipped, video_of
@@ -92,6 +95,22 @@ def test_a_frozen_release_stays_when_its_video_is_built_anew(copied: Project) ->
     assert json.loads(told.stdout)
 
 
+def test_a_release_is_asked_for_in_the_ui(copied: Project) -> None:
+    project = definitions.build(environment.read({"GVLM_ROOT": str(copied.root)}))
+    config = {"ops": {"register_release": {"config": {"name": "asked", "seed": 3}}}}
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = project.resolve_job_def("create_release").execute_in_process(run_config=config, instance=instance)
+        assert done.success
+        assert instance.get_dynamic_partitions("releases") == ["asked"]
+    assert Releases(Lake(copied.lake)).spec("asked").seed == 3
+
+
+def test_a_split_that_was_not_asked_for_stays_empty(copied: Project) -> None:
+    copied.gvlm("release", "create", "two", "--train", "0.7", "--validation", "0.3", "--test", "0")
+    assert Releases(Lake(copied.lake)).spec("two").ratios.test == 0.0
+    assert list(release(copied, "two").examples("test")) == []
+
+
 def test_another_release_of_a_name_that_is_taken_is_refused(released: Project) -> None:
     done = released.gvlm("release", "create", "first", "--seed", "9")
     assert done.returncode == 1
@@ -100,6 +119,7 @@ def test_another_release_of_a_name_that_is_taken_is_refused(released: Project) -
 
 
 def test_decisions_of_a_review_file_reach_the_next_release(copied: Project, tmp_path: Path) -> None:
+    before = files_of(copied)
     file = tmp_path / "review.csv"
     assert copied.gvlm("review", "first", "--file", str(file)).returncode == 0
     with file.open(encoding="utf-8-sig", newline="") as opened:
@@ -117,7 +137,7 @@ def test_decisions_of_a_review_file_reach_the_next_release(copied: Project, tmp_
     assert rows[0]["pair_id"] not in found.index.column("pair_id").to_pylist()
     fixed = [e for e in found.examples("train") if e.provenance["pair"] == rows[1]["pair_id"]]
     assert {example.conversations[-1].value for example in fixed} == {"Something else."}
-    assert files_of(copied) == files_of(copied)
+    assert files_of(copied) == before
 
 
 @pytest.mark.parametrize("form", ["hf", "chat", "llava", "swift", "webdataset"])
