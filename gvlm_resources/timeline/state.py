@@ -79,7 +79,7 @@ def number_of(text: str) -> float | None:
 def judged(readings: Sequence[Reading], rule: VariableRule) -> list[Reading]:
     """The readings in the order of time, each with the reason for which it is rejected, if any."""
     ordered = [_within_rule(reading, rule) for reading in _without_overlap(readings)]
-    for find in (_flicker, _lost_digits):
+    for find in (_flicker, _lost_digits, _blended):
         good = [index for index, reading in enumerate(ordered) if not reading.reason]
         for place in range(1, len(good) - 1):
             before, at, after = (ordered[good[place + step]] for step in (-1, 0, 1))
@@ -143,8 +143,24 @@ def _lost_digits(before: Reading, at: Reading, after: Reading, rule: VariableRul
         return ""
     if at.value == 0 and rule.on_zero:
         return ""  # 100 -> 0 -> 100 is also how a life ends and the next begins
+    if before.value == 0 and rule.on_zero and at.confidence >= SURE:
+        return ""  # and 0 -> 100 -> 0 is a short life
     short, long = sorted((f"{at.value:.0f}", f"{before.value:.0f}"), key=len)
     return f"{before.value:g} with a digit lost or added" if len(short) < len(long) and _is_part(short, long) else ""
+
+
+def _blended(before: Reading, at: Reading, after: Reading, rule: VariableRule) -> str:
+    """52 -> 57 -> 37 with 57 for one frame: a picture coded between two numbers shows digits of both.
+
+    Only where the number would turn round within that frame: two falls in neighbouring frames are two hits.
+    """
+    if after.start_ns - at.start_ns > FRAME_NS or None in (before.value, at.value, after.value):
+        return ""
+    if min(before.value, after.value) <= at.value <= max(before.value, after.value):
+        return ""
+    old, now, new = (f"{reading.value:4.0f}" for reading in (before, at, after))
+    mixed = all(digit in (was, will) for was, digit, will in zip(old, now, new, strict=False))
+    return f"digits of {before.value:g} and of {after.value:g} for one frame" if mixed else ""
 
 
 def _is_part(short: str, long: str) -> bool:

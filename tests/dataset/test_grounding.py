@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from gvlm_resources.dataset.facts import Facts
+from gvlm_resources.dataset.facts import Facts, Held, Text
 from gvlm_resources.dataset.grounding import grounding
 from gvlm_resources.dataset.grounding.grounding_evidence import Known
 from gvlm_resources.dataset.grounding.grounding_reading import Reading
@@ -19,6 +19,7 @@ DAMAGE, DEATH, STIMPACK, CLIP, SHOTGUN = (
     row("pickup", 20),
     row("pickup", 24),
 )
+PICKUPS = (STIMPACK, CLIP, SHOTGUN, row("pickup", 40))
 
 
 def pair(kind: str, question: str, answer: str, start: float, end: float, *evidence: str, **fields: object) -> Pair:
@@ -102,6 +103,12 @@ DROPPED = [
         "contradicts_state",
         "1 of death",
         pair("how_many", "How often?", "2", 0, 60, DEATH, claims=(claim("count", 0, 60, "death", value=2),)),
+    ),
+    # What rests on a number that was never read.
+    (
+        "unread",
+        "shells was not surely read in 0.00-60.00 s",
+        pair("how_many", "Shotgun fired?", "No.", 0, 60, claims=(claim("count", 0, 60, "shot", "shotgun", 0),)),
     ),
     # The answer in the question: the figure asked for, all its words, a bare yes.
     ("leak", "14", pair("when", "When, about 00:14, is it taken?", "At 00:14.", 14, 15, STIMPACK)),
@@ -214,6 +221,111 @@ def test_boxes_let_as_many_tokens_stand_in_the_answer() -> None:
     assert checked(where).status == "ok"
     assert checked(replace(where, answer="<box_2d> and <box_2d>")).reason == "instructions"
     assert checked(replace(where, boxes=(replace(box, frame_id="f1"),))).reason == "bad_evidence"
+
+
+# --------------------------------------------------------- where a number could not be read
+
+
+def with_health(*spans: tuple[float, float, float]) -> Facts:
+    """The minute with other `(from, to, value)` of health."""
+    rows = [Held(f"h{start}", "health", value, ns(start), ns(end), 0.98) for start, end, value in spans]
+    others = [held for held in FACTS.states if held.variable != "health"]
+    return replace(FACTS, states=sorted([*others, *rows], key=lambda one: one.start_ns))
+
+
+def readings(*spans: tuple[float, float, str]) -> list[Text]:
+    box = (92.0, 408.0, 180.0, 450.0)
+    return [
+        Text(f"n{start}", "health", "number", text, ns(start), ns(end), 0.98, box, 640, 480)
+        for start, end, text in spans
+    ]
+
+
+SEEN = ((0, 8, 100), (8, 14, 85), (14, 30, 95), (30, 32, 0), (32, 60, 100))
+HIDDEN = with_health((0, 8, 100), (8, 14, 85), (14, 20, 95), (21, 30, 95), (30, 32, 0), (32, 60, 100))
+DEATHS = pair("how_many", "How often does the player die?", "Once.", 0, 60, DEATH)
+
+
+def deaths(start: float, end: float) -> Pair:
+    claims = (claim("count", start, end, "death", value=1),)
+    return replace(DEATHS, start_ns=ns(start), end_ns=ns(end), claims=claims)
+
+
+def test_how_often_is_not_told_of_a_stretch_in_which_nobody_could_have_seen_it() -> None:
+    assert checked(deaths(0, 60)).status == "ok"
+    dropped = checked(deaths(0, 60), of=HIDDEN)
+    assert (dropped.reason, dropped.detail) == ("unread", "health was not surely read in 20.00-21.00 s")
+    assert checked(deaths(22, 60), of=HIDDEN).status == "ok"
+
+
+def test_the_blur_of_a_change_hides_nothing() -> None:
+    blurred = with_health((0, 8, 100), (8, 14, 85), (14, 29.6, 95), (30, 32, 0), (32, 60, 100))
+    assert checked(deaths(0, 60), of=blurred).status == "ok"
+
+
+def test_a_gap_that_the_series_closed_is_found_by_the_readings() -> None:
+    closed = with_health(*SEEN)
+    whole = readings((0, 8, "100"), (8, 14, "85"), (14, 30, "95%"), (30, 32, "0"), (32, 60, "100"))
+    gap = readings((0, 8, "100"), (8, 14, "85"), (14, 20, "95"), (21, 30, "95"), (30, 32, "0"), (32, 60, "100"))
+    for texts, reason in ((whole, ""), (gap, "unread")):
+        assert checked(deaths(0, 60), of=replace(closed, texts=[*TEXTS, *texts])).reason == reason
+
+
+def test_a_reading_that_the_series_threw_away_is_one_that_could_not_be_read() -> None:
+    thrown = readings((0, 8, "100"), (8, 14, "85"), (14, 20, "95"), (20, 21, "9"), (21, 30, "95"), (30, 32, "0"))
+    facts = replace(with_health(*SEEN), texts=[*TEXTS, *thrown, *readings((32, 60, "100"))])
+    assert "20.00-21.00" in checked(deaths(0, 60), of=facts).detail
+
+
+def test_a_life_that_begins_anew_without_an_end_hides_the_end_in_the_last_number_before_it() -> None:
+    undead = replace(FACTS, events=[one for one in EVENTS if one.kind != "death"])
+    none = pair("how_many", "How often does the player die?", "Never.", 0, 60)
+    told = replace(none, claims=(claim("count", 0, 60, "death", value=0),))
+    for one in (none, told):
+        assert checked(one, of=undead).detail == "health was not surely read in 14.00-32.00 s"
+    early = replace(told, end_ns=ns(14), claims=(claim("count", 0, 14, "death", value=0),))
+    assert checked(early, of=undead).status == "ok"
+
+
+def test_a_value_that_the_timeline_doubts_and_steps_over_hides_one_of_two_changes() -> None:
+    seen = with_health(*SEEN)
+    for confidence, lasts, reason in ((0.6, 0.4, "unread"), (0.6, 2, ""), (0.9, 0.4, "")):
+        weak = Held("weak", "health", 90, ns(20), ns(20 + lasts), confidence)
+        rest = Held("rest", "health", 95, ns(20 + lasts), ns(30), 0.98)
+        cut = [replace(one, end_ns=ns(20)) if one.state_id == "h14" else one for one in seen.states]
+        facts = replace(seen, states=sorted([*cut, weak, rest], key=lambda one: one.start_ns))
+        assert checked(deaths(0, 60), of=facts).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("one", "reason"),
+    [
+        (DEATHS, "unread"),
+        (pair("how_many", "Wie oft stirbt der Spieler (death)?", "Einmal.", 0, 60, DEATH, language="de"), "unread"),
+        (pair("when", "When does the player die for the first time?", "At 00:30.", 0, 40, DEATH), "unread"),
+        (pair("when", "When, from 00:25 to 00:35, does the player die?", "At 00:30.", 25, 36, DEATH), ""),
+        (pair("summary", "What happens between 00:07 and 00:25?", "A hit.", 7, 26, DAMAGE), "unread"),
+        (pair("what", "Was there a hit between 00:19 and 00:22?", "None.", 19, 22, state("bullets", 20)), "unread"),
+        (pair("what", "What was taken at 00:20?", "Some bullets.", 20, 21, CLIP), ""),
+        (pair("how_many", "How many items are picked up?", "4 items.", 0, 60, *PICKUPS), ""),
+        (pair("state", "What is the highest health from 00:15 to 00:25?", "95", 15, 26, "h14"), "unread"),
+    ],
+    ids=lambda one: one.question if isinstance(one, Pair) else "",
+)
+def test_words_without_claims_rest_on_what_they_ask_for_and_cite(one: Pair, reason: str) -> None:
+    assert checked(one, of=HIDDEN).reason == reason
+
+
+def test_of_an_order_and_of_a_value_the_spans_that_they_name_have_to_be_read() -> None:
+    order = replace(claim("order", 14, 15, "pickup"), other_kind="death", other_start_ns=ns(30), other_end_ns=ns(31))
+    first = pair("before_after", "Which came first?", "The item.", 14, 31, STIMPACK, DEATH, claims=(order,))
+    assert checked(first, of=HIDDEN).status == "ok"
+    late = with_health((0, 8, 100), (8, 14, 85), (14, 29, 95), (30.2, 32, 0), (32, 60, 100))
+    assert checked(first, of=late).reason == "unread"
+    held = pair(
+        "state", "Health then?", "95", 15, 26, "h14", claims=(claim("value", 15, 25, subject="health", value=95),)
+    )
+    assert checked(held, of=HIDDEN).reason == "unread"
 
 
 # ------------------------------------------------------------------------------ among other pairs

@@ -55,7 +55,12 @@ FACTS = Facts(
     duration_ns=120 * NS_PER_S,
     game=game.load("freedoom"),
     events=(PICKUP, *DEATHS),
-    states=(Held("g000000000000-health", "health", 100.0, 0, 30 * NS_PER_S, 0.95),),
+    states=(
+        Held("g000000000000-health", "health", 100.0, 0, 40 * NS_PER_S, 0.95),
+        Held("g000040000000-health", "health", 0.0, 40 * NS_PER_S, 42 * NS_PER_S, 0.95),
+        Held("g000042000000-health", "health", 100.0, 42 * NS_PER_S, 100 * NS_PER_S, 0.95),
+        Held("g000100000000-health", "health", 0.0, 100 * NS_PER_S, 120 * NS_PER_S, 0.95),
+    ),
     texts=(NEAR_DEATH,),
     speech=(Utterance("s000070000000", 70 * NS_PER_S, 72 * NS_PER_S, "Oh God I am fine", 0.6, "en"),),
     frames=tuple(frame(second) for second in range(0, 120, 2)),
@@ -178,6 +183,80 @@ def test_times_of_question_and_answer_are_enclosed() -> None:
     assert (pair.start_ns, pair.end_ns) == (11 * NS_PER_S, 53 * NS_PER_S)
     assert pair.evidence == (PICKUP.event_id, NEAR_DEATH.ocr_id)
     assert pair.confidence == 0.8, "of the weakest row"
+
+
+SHOTGUN = "A shotgun."
+
+
+@pytest.mark.parametrize(
+    ("question", "span_s"),
+    [
+        ("What weapon was picked up after 00:07?", (7, 37)),
+        ("What weapon was picked up after [00:07]?", (7, 37)),
+        ("What weapon was picked up after [7.0s]?", (7, 37)),
+        ("What weapon was picked up right after 00:11?", (11, 41)),
+        ("What weapon was picked up before 00:20?", (0, 20)),
+        ("What weapon was picked up before 00:40?", (10, 40)),
+        ("What weapon was picked up from 00:07 on?", (7, 120)),
+        ("What weapon was picked up until 01:00?", (0, 60)),
+        ("What weapon was picked up after 00:07 and before 00:15?", (7, 15)),
+    ],
+)
+def test_what_lies_on_one_side_of_a_time_is_looked_for_near_it(question: str, span_s: tuple[int, int]) -> None:
+    pair = one(question, SHOTGUN)
+    assert (pair.start_ns, pair.end_ns) == tuple(second * NS_PER_S for second in span_s)
+    assert pair.evidence == (PICKUP.event_id,)
+    assert check([pair], FACTS, SynthesisSettings())[0].status == "ok"
+
+
+def test_the_half_minute_ends_with_the_video() -> None:
+    pair = one("What happened after 01:38?", "The player died.")
+    assert (pair.start_ns, pair.end_ns) == (98 * NS_PER_S, FACTS.duration_ns)
+    assert pair.evidence == (DEATHS[1].event_id,)
+
+
+def test_where_nothing_near_a_time_bears_it_out_all_of_that_side_is_looked_at() -> None:
+    pair = one("What text was shown after 00:07?", "Near death.")
+    assert NEAR_DEATH.ocr_id in pair.evidence
+    assert (pair.start_ns, pair.end_ns) == (7 * NS_PER_S, FACTS.duration_ns)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "status"),
+    [
+        ("How many times did the player die after 00:30?", "2 times.", "ok"),
+        ("How many times did the player die after 00:30?", "1 time.", "filtered"),
+        ("How many times did the player die before 00:50?", "1 time.", "ok"),
+        ("Did the player die after 00:41?", "No, the player never died.", "filtered"),
+        ("Did the player die?", "No, the player did not die.", "filtered"),
+        ("Did the player die before 00:30?", "No, the player did not die.", "ok"),
+    ],
+)
+def test_a_count_or_a_denial_is_of_all_that_side(question: str, answer: str, status: str) -> None:
+    assert check([one(question, answer)], FACTS, SynthesisSettings())[0].status == status
+
+
+@pytest.mark.parametrize(
+    ("language", "question", "span_s"),
+    [
+        ("de", "Was wurde nach 00:07 aufgehoben?", (7, 37)),
+        ("de", "Was wurde ab 00:07 aufgehoben?", (7, 120)),
+        ("es", "¿Qué se recogió antes de las 00:20?", (0, 20)),
+        ("es", "¿Qué se recogió después de 00:07?", (7, 37)),
+        ("fr", "Qu'a ramassé le joueur après [00:07] ?", (7, 37)),
+        ("fr", "Qu'a ramassé le joueur jusqu'à 01:00 ?", (0, 60)),
+    ],
+)
+def test_sides_of_a_time_are_read_in_every_language(language: str, question: str, span_s: tuple[int, int]) -> None:
+    row = {"question": question, "answer": "Shotgun."}
+    (pair,) = pairs_of([row], FACTS, made_by="import@a", language=language).pairs
+    assert (pair.start_ns, pair.end_ns) == tuple(second * NS_PER_S for second in span_s)
+    assert pair.question == question
+
+
+def test_a_side_of_a_time_after_the_end_is_no_part_of_the_video() -> None:
+    pair = one("What happened after 03:00?", "The player died.")
+    assert check([pair], FACTS, SynthesisSettings())[0].reason == "outside"
 
 
 def test_rows_that_share_no_word_or_lie_elsewhere_are_no_evidence() -> None:

@@ -59,6 +59,14 @@ def test_a_dropped_digit_that_comes_back_is_no_change() -> None:
     assert rejected(*rows) == [(10, "100 with a digit lost or added")]
 
 
+def test_digits_of_two_numbers_in_one_frame_are_a_picture_between_them() -> None:
+    rows = number("health", (0, "52"), (5, "57"), (5 + 1 / 35, "37"), end_s=9)
+    assert [value for value, _, _ in held(*rows)] == [52, 37]
+    assert rejected(*rows) == [(57, "digits of 52 and of 37 for one frame")]
+    assert rejected(*number("health", (0, "52"), (5, "57"), (5.2, "37"), end_s=9)) == []
+    assert rejected(*number("health", (0, "100"), (5, "62"), (5 + 1 / 35, "58"), end_s=9)) == []
+
+
 def test_a_digit_too_many_that_goes_again_is_no_change() -> None:
     assert held(*number("health", (0, "18"), (5, "118"), (5.5, "18"), end_s=9)) == [(18, 0, 9)]
 
@@ -80,6 +88,24 @@ def test_a_value_that_is_gone_at_once_was_misread_unless_it_was_read_surely(
 def test_real_damage_and_healing_back_to_the_same_value_stay() -> None:
     rows = number("health", (0, "100"), (5, "75"), (6, "100"), end_s=9)
     assert [value for value, _, _ in held(*rows)] == [100, 75, 100]
+
+
+def test_a_short_life_between_two_deaths_is_no_digit_lost() -> None:
+    rows = [reading("health", "0", 0, 5), reading("health", "100", 5, 6.5, confidence=0.97)]
+    rows += [reading("health", "0", 6.5, 9)]
+    assert held(*rows) == [(0, 0, 5), (100, 5, 6.5), (0, 6.5, 9)]
+    assert rejected(*rows) == []
+
+
+def test_a_zero_that_grows_a_digit_and_loses_it_again_is_a_life_only_where_it_is_read_surely() -> None:
+    rows = [reading("health", "0", 0, 5), reading("health", "10", 5, 6, confidence=0.8), reading("health", "0", 6, 9)]
+    assert held(*rows) == [(0, 0, 9)]
+    assert rejected(*rows) == [(10, "0 with a digit lost or added")]
+
+
+def test_a_zero_that_ends_no_life_may_have_grown_a_digit_all_the_same() -> None:
+    rows = number("armor", (0, "0"), (5, "10"), (6, "0"), end_s=9)
+    assert held(*rows, variable="armor") == [(0, 0, 9)]
 
 
 def test_losing_ninety_and_not_coming_back_is_believed() -> None:

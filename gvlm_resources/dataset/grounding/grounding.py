@@ -25,6 +25,7 @@ from gvlm_resources.dataset.grounding.grounding_text import (
     without_names_and_quotes,
     words,
 )
+from gvlm_resources.dataset.grounding.grounding_unread import Unread
 from gvlm_resources.dataset.grounding.grounding_words import ARTICLES, NONE, ONE, YES_NO
 from gvlm_resources.dataset.pairs import Claim, Pair
 from gvlm_resources.settings import SynthesisSettings
@@ -38,6 +39,7 @@ REASONS: Mapping[str, str] = {
     "bad_evidence": "It cites rows that are not there or lie elsewhere, or none where it needs some.",
     "cannot_tell": "It says that something cannot be told which is recorded, or tells what nothing recorded tells.",
     "contradicts_state": "What it states is false by the state series or the timeline.",
+    "unread": "It rests on a number that could not be read for part of its time.",
     "unsupported": "It states something that its evidence does not hold.",
     "leak": "The question holds the answer.",
     "low_confidence": "Its evidence is less sure than the settings ask for.",
@@ -51,6 +53,8 @@ LEAST_SHARE = 0.7  # of the content words of a language model's answer; docs/gro
 WHOLE_ANSWER = 8  # letters: shorter answers may stand in a question by chance
 MAY_BE_NONE = (kinds.WHAT, kinds.HOW_MANY, kinds.SUMMARY, kinds.SAID_OR_SHOWN)
 FIGURES = (kinds.HOW_MANY, kinds.SAID_OR_SHOWN)  # "none" is of what they ask for, not of everything
+# What such pairs say of their span is untrue if something more happened in it.
+OVER_ITS_SPAN = (kinds.WHEN, kinds.HOW_MANY, kinds.BEFORE_AFTER, kinds.WHY, kinds.SUMMARY)
 UNREMARKABLE = frozenset({"shot", "sound", "scene_change", "text", "entity"})  # who says "nothing" may pass over these
 TEMPLATES = "templates"
 
@@ -80,6 +84,7 @@ class _Checker:
         self.facts = facts
         self.settings = settings
         self.known = Known(facts)
+        self.unread = Unread(facts)
 
     def checked(self, pair: Pair) -> Pair:
         for reason, wrong in (
@@ -95,6 +100,7 @@ class _Checker:
         for reason, wrong_by in (
             ("cannot_tell", self._cannot_tell),
             ("contradicts_state", self._contradicted),
+            ("unread", self._rests_on_unread),
             ("unsupported", self._unsupported),
             ("leak", self._leak),
         ):
@@ -279,6 +285,34 @@ class _Checker:
             if (event.kind in denied if denied else event.kind not in UNREMARKABLE)
             and (not subjects or event.subject.casefold() in subjects)
         ]
+
+    def _rests_on_unread(self, read: Reading) -> str:
+        """What it rests on and nobody could see: of claims what they are about, else what its words and rows are of."""
+        if read.pair.claims:
+            return next((hidden for claim in read.pair.claims if (hidden := self.unread.hides(claim))), "")
+        if read.gives_up:
+            return ""
+        if read.pair.kind == kinds.STATE:
+            return self._unread_value(read)
+        about = self._rests_over(read)
+        told = read.resting_kinds if about else ()
+        return next((hidden for kind in told if about and (hidden := self.unread.under_kind(kind, about))), "")
+
+    def _unread_value(self, read: Reading) -> str:
+        asked, said = (read.variables(one) for one in (read.asked, read.answer))
+        about = _between((*read.asked.clocks_s, *read.answer.clocks_s)) or read.span
+        return self.unread.under(dict.fromkeys((*asked, *said)), about)
+
+    def _rests_over(self, read: Reading) -> Span | None:
+        """The span in which an unseen event would make words without claims untrue; None where none would.
+
+        When, or in which part of the video, it happened asks for the first time, unless a time is named.
+        """
+        kind = read.pair.kind
+        if kind in (kinds.WHEN, kinds.WHERE) and not read.asked.clocks_s:
+            return Span(0, read.span.end_ns)
+        over_it = kind in OVER_ITS_SPAN or (kind == kinds.WHAT and read.is_none)
+        return read.span if over_it else None
 
     def _unsupported(self, read: Reading) -> str:
         if read.gives_up:  # "... the player died twice": what it adds is claimed, or left out

@@ -185,6 +185,13 @@ class Reading:
         said = {stem(word) for text in texts for word in words(without_quotes(text))}
         return [kind for kind, own in _ASKED_BY.items() if said & own and kind in self.known.facts.recorded]
 
+    @property
+    def resting_kinds(self) -> list[str]:
+        """Kinds of events that it speaks of or cites; all that the game tells where it denies without naming one."""
+        named = [*self.asked_kinds(self.pair.question, self.pair.answer), *sorted(self.evidence.kinds)]
+        found = [kind for kind in dict.fromkeys(named) if kind in self.known.facts.recorded]
+        return found or (sorted(self.known.facts.recorded) if self.is_none else [])
+
     def knows_clock(self, clock_s: int) -> bool:
         """Whether something cited or claimed begins or ends in that second; of rows without claims, about then."""
         at = clock_s * NS_PER_S
