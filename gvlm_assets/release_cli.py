@@ -164,6 +164,27 @@ def list_releases() -> None:
 
 
 @release_app.command()
+def delete(
+    name: Annotated[str, typer.Argument(help="A release.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Forget a release and remove its files. What it was made of, and its exports, stay."""
+    releasing.known_name(_folder(), name)
+    if not yes:
+        typer.confirm(f"Remove the release {name} and its files?", abort=True)
+    releasing.delete(_folder(), name)
+    _unregister(name)
+    typer.echo(f"removed  {name}")
+
+
+def _unregister(name: str) -> None:
+    from gvlm_assets import running
+
+    with running.Runner(environment.read()) as runner:
+        runner.forget_release(name)
+
+
+@release_app.command()
 def diff(
     a: Annotated[str, typer.Argument(help="A release.")],
     b: Annotated[str, typer.Argument(help="Another one.")],
@@ -348,3 +369,33 @@ def import_features(
     typer.echo(f"{done.total} vectors taken in ({counts}). Set `examples: {{features: imported}}` to train on them.")
     if found.problems:
         raise typer.Exit(PARTLY)
+
+
+@import_app.command("list")
+def list_imports(
+    video: Annotated[str, typer.Argument(help="A video id.")],
+) -> None:
+    """What was made elsewhere and taken in for a video."""
+    from gvlm_resources.dataset.imports import imports
+
+    layout = Layout(environment.read().lake)
+    found = imports.listed(layout, Catalogue(layout).video(video).video_id)
+    for one in found:
+        detail = one.language or ", ".join(f"{count} {name}" for name, count in one.rows.items())
+        typer.echo(f"{one.kind:<9} {one.count:>6}  {one.file}  {detail}")
+    if not found:
+        typer.echo("Nothing was imported for it.")
+
+
+@import_app.command("forget")
+def forget_imports(
+    kind: Annotated[str, typer.Argument(help="pairs or features.")],
+    video: Annotated[str, typer.Option(help="The video that they were taken in for.")],
+) -> None:
+    """Remove what was taken in. The next build is without it."""
+    from gvlm_resources.dataset.imports import imports
+
+    layout = Layout(environment.read().lake)
+    key = Catalogue(layout).video(video).video_id
+    done = imports.forget(layout, key, kind)
+    typer.echo(f"removed; next: `gvlm build {key} --select qa_pairs+`" if done else f"there were no {kind}")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -14,6 +15,7 @@ from gvlm_resources import recipes, schemas
 from gvlm_resources.bindings import LakeFolder, Models
 from gvlm_resources.errors import LakeError, ReleaseError
 from gvlm_resources.lake.fingerprint import Recipe, canonical_json
+from gvlm_resources.lake.layout import checked_key
 from gvlm_resources.lake.store import Lake, Result, read_table
 from gvlm_resources.settings import Settings
 
@@ -109,6 +111,44 @@ def spec(lake_folder: LakeFolder, name: str, video_ids: Sequence[str], **parts: 
 
     decisions = review.decisions(lake_folder.lake().layout)
     return release.spec_of(name, choose(lake_folder, video_ids).inputs, decisions=decisions, **parts)
+
+
+def weighed(lake_folder: LakeFolder, wanted: "ReleaseSpec") -> str:
+    """How many decisions of reviewers apply. Raises ReleaseError where the filters would keep nothing."""
+    from gvlm_resources.dataset.releases import release
+    from gvlm_resources.dataset.review import review
+    from gvlm_resources.lake.releases import Releases
+
+    shards = Releases(lake_folder.lake()).shards(wanted)
+    counts = release.would_keep(wanted, shards)
+    if not counts["kept"]:
+        left_out = ", ".join(f"{count} by {why}" for why, count in counts.items() if why != "kept")
+        raise ReleaseError(
+            f"{wanted.name} would keep no example ({left_out or 'there are none'})", remedy="filter less"
+        )
+    videos = {video.video_id for video in wanted.inputs}
+    kept = review.reviews(lake_folder.lake().layout)
+    return review.applying(kept, release.pair_ids(wanted, shards), videos).summary()
+
+
+def known_name(lake_folder: LakeFolder, name: str) -> None:
+    """Raises ReleaseError where there is neither a record nor a result of that name."""
+    from gvlm_resources.lake.releases import Releases
+
+    lake = lake_folder.lake()
+    if name not in Releases(lake).names() and lake.find(SET, checked_key(name)) is None:
+        raise ReleaseError(f"there is no release {name[:100]!r}", remedy="`gvlm release list` shows what there is")
+
+
+def delete(lake_folder: LakeFolder, name: str) -> None:
+    """Remove a release's record and its stored result."""
+    from gvlm_resources.lake.releases import Releases
+
+    lake = lake_folder.lake()
+    with lake.lock(SET, name):
+        if name in Releases(lake).names():
+            Releases(lake).forget(name)
+        shutil.rmtree(lake.layout.result(SET, name), ignore_errors=True)
 
 
 def record(lake_folder: LakeFolder, wanted: "ReleaseSpec") -> bool:

@@ -113,6 +113,11 @@ class Runner:
         partitions.register(self._instance, Catalogue(Layout(self._env.lake)))
         return self._run([dg.AssetKey("training_set")], name, show=lambda line: None)
 
+    def forget_release(self, name: str) -> None:
+        """Remove a release's partition, where the instance has it."""
+        if name in self._instance.get_dynamic_partitions(partitions.releases.name):
+            self._instance.delete_dynamic_partition(partitions.releases.name, name)
+
     def _resolve(self, select: str) -> set[dg.AssetKey]:
         try:
             selections = [dg.AssetSelection.from_string(part.strip()) for part in select.split(",")]

@@ -32,6 +32,8 @@ def _build(work: Work, drafts: Mapping[str, Draft]) -> None:
         written = _written(work, facts)
         found += written.pairs
         calls = written.calls
+        draft.facts["asked"] = written.counts()
+        work.say(written.summary())
         draft.path(stored.CONTEXT).write_text(written.context_json())
         work.measured["qa_pairs"] = {"asking": dg.MetadataValue.json(dict(written.measured))}
     if TEMPLATES in settings.writers:

@@ -7,7 +7,7 @@ questions/<question_id>.json        what was asked; replays the `questions` part
 releases/<name>.json                what a release was asked to be, frozen; replays the `releases` partitions
 reviews/<pair_id>.json              what people decided about pairs
 replies/<2 hex>/<call_id>.json      replies of language models that were paid for: never asked for twice
-replies/ledger/                     what they cost in all
+replies/ledger/                     what they cost in all; a `.lock` beside a reply is one being asked for
 imports/<video_id>/                 pairs and features made elsewhere, as they were imported
 results/<asset>/<partition>/        current.json, and the version it points at
 timeline/                           the LanceDB tables

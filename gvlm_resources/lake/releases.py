@@ -37,10 +37,7 @@ class Releases:
     def spec(self, name: str) -> ReleaseSpec:
         """What a release was asked to be. Raises ReleaseError where there is none, or its record is damaged."""
         if not KEY_PATTERN.fullmatch(name) or not self._record(name).is_file():
-            raise ReleaseError(
-                f"there is no release {name[:100]!r}",
-                remedy="`gvlm release list` shows what there is; `gvlm release create` makes one",
-            )
+            raise _unknown(name)
         path = self._record(name)
         try:
             spec = ReleaseSpec.model_validate_json(path.read_bytes())
@@ -72,6 +69,20 @@ class Releases:
             remedy="a release is frozen: create one with another name",
         )
 
+    def forget(self, name: str) -> None:
+        """Remove the record of a release, a damaged one too: its name is free again.
+
+        What was built of it is not touched. Raises ReleaseError where there is none.
+        """
+        if not KEY_PATTERN.fullmatch(name):
+            raise _unknown(name)
+        with self.lake.lock(RECORDS, name):
+            try:
+                self._record(name).unlink()
+            except FileNotFoundError as error:
+                raise _unknown(name) from error
+            files.sync_folder(self._record(name).parent)
+
     def shards(self, spec: ReleaseSpec) -> dict[str, Path]:
         """The folder of each input's training examples, by video.
 
@@ -96,6 +107,13 @@ class Releases:
 
     def _record(self, name: str) -> Path:
         return self.lake.layout.release_record(name)
+
+
+def _unknown(name: str) -> ReleaseError:
+    return ReleaseError(
+        f"there is no release {name[:100]!r}",
+        remedy="`gvlm release list` shows what there is; `gvlm release create` makes one",
+    )
 
 
 def _named(videos: list[str]) -> str:

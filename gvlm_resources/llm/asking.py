@@ -1,7 +1,8 @@
 """Many requests to one model: at a fair pace, for known money, and none paid for twice.
 
 A reply is stored before anything is made of it, so that a build that is killed, or stopped by an error or a budget,
-goes on where it was. Replies come back in the order of their requests. What can be read of one, `structured` decides;
+goes on where it was. Of all who have the same request, in whatever process, one asks and the others wait for its reply.
+Replies come back in the order of their requests. What can be read of one, `structured` decides;
 one that cannot be read is asked for once more, when all first tries are through.
 
 Which requests a budget leaves out depends on what the replies cost and not on when they came: a request that may or may
@@ -22,13 +23,14 @@ from pydantic import SecretStr
 
 from gvlm_resources.errors import GvlmError
 from gvlm_resources.llm import replies, usage
-from gvlm_resources.llm.pacing import Pace
+from gvlm_resources.llm.pacing import Pace, StoppedError, Turn
 from gvlm_resources.llm.protocol import (
     ChatModel,
     ChatReply,
     ChatRequest,
     EmptyReplyError,
     RefusedError,
+    TooLongError,
     model_of,
 )
 from gvlm_resources.llm.replies import Kind, ReplyStore, Stored
@@ -38,6 +40,7 @@ from gvlm_resources.settings import ServerSettings, SynthesisSettings
 
 Outcome = Literal["json", "salvaged", "repaired", "retried", "nothing", "unreadable", "refused", "budget"]
 POLL_S = 0.2  # how often to see whether another process has spent what it held
+REPLY_POLL_S = 0.05  # how often to see whether somebody else's reply is there
 REFUSAL_CHARS = 300
 NOT_HELD = "the video's budget does not hold it"
 
@@ -59,9 +62,10 @@ class Asked:
 class Answered:
     """What came of a request. Everything but `from_store` and `paid_usd` is the same when it is built again.
 
-    `value` is None where the outcome is unreadable, refused or budget. `reply` is the last one, None where nothing was
-    asked. Tokens, requests and cost are of both tries; `cost_usd` is what they cost when they were asked, `paid_usd`
-    what was paid in this run. None is a price that is not known.
+    `value` is None where the outcome is unreadable, refused or budget. `reply` is the last one, None where there is
+    none: nothing was asked, or the prompt was too long for the model. Tokens, requests and cost are of both tries;
+    `cost_usd` is what they cost when they were asked, `paid_usd` what was paid in this run. None is a price that is not
+    known.
     """
 
     call_id: str
@@ -82,13 +86,14 @@ class Answered:
 class _Try:
     """One request as it was asked, and what its reply holds: None where it is a refusal.
 
-    `stored` is None where the video's budget did not hold the request.
+    `stored` is None where the video's budget did not hold the request, and where it was `too_long`.
     """
 
     call_id: str
     stored: Stored | None
     from_store: bool
     parsed: Parsed | None = None
+    too_long: TooLongError | None = None
 
 
 @dataclass
@@ -117,6 +122,8 @@ class Asker:
         self._chat, self._store, self._purse, self._pace = model, store, purse, pace
         self._image_tokens = purse.prices.image_tokens(self.model)
         self._measured, self._mutex = _Measured(), threading.Lock()
+        self._waiting: set[str] = set()  # digests of requests whose reply somebody else asks for
+        self._is_over = False  # an error has ended the asking
         self._waited_before_s = pace.waited_s
         purse.check(self.model)
 
@@ -161,9 +168,11 @@ class Asker:
         """Each request's reply, from the store or the server. Equal requests are asked once."""
         digests = [replies.digest(asked.request, self.model, attempt) for asked in requests]
         done: dict[str, _Try] = {}
-        running: dict[Future[Stored], str] = {}
+        running: dict[Future[_Try], str] = {}
+        self._is_over = False
         self._pace.resume()
-        with ThreadPoolExecutor(self._pace.concurrency, thread_name_prefix="gvlm-ask") as threads:
+        # Threads are made as they are needed: as many as may ask at once, and those that wait for others.
+        with ThreadPoolExecutor(max(1, len(requests)), thread_name_prefix="gvlm-ask") as threads:
             try:
                 for digest, asked in zip(digests, requests, strict=True):
                     if digest in done or digest in running.values():
@@ -177,7 +186,8 @@ class Asker:
                 while running:
                     _collect(running, done)
             except GvlmError:
-                raise  # what is under way comes to its end, and is stored
+                self._is_over = True  # what is under way here comes to its end, and is stored
+                raise
             except BaseException:
                 self._pace.stop()  # here too, but nobody waits for a server that asks for patience
                 raise
@@ -187,19 +197,19 @@ class Asker:
         stored = self._store.find(digest)
         if stored is None:
             return None
-        self._purse.reuse(stored)
+        self._purse.reuse(stored)  # also in place of what was held to ask for it
         with self._mutex:
             self._measured.from_store += 1
             self._measured.stored_costs_usd.append(stored.cost_usd)
         return _Try(stored.call_id, stored, True)
 
     def _is_admitted(
-        self, digest: str, request: ChatRequest, running: dict[Future[Stored], str], done: dict[str, _Try]
+        self, digest: str, request: ChatRequest, running: dict[Future[_Try], str], done: dict[str, _Try]
     ) -> bool:
         """Whether the budgets hold the request, once that is certain and a thread is free for it."""
         call, most = replies.call_id(digest), usage.at_most(request, self._image_tokens)
-        while len(running) >= self._pace.concurrency:
-            _collect(running, done)
+        while len(running) - len(self._waiting) >= self._pace.concurrency:
+            _collect(running, done, timeout_s=REPLY_POLL_S)
         while (admission := self._purse.may_ask(call, self.model, most)) is Admission.LATER:
             if running:
                 _collect(running, done)
@@ -207,33 +217,56 @@ class Asker:
                 self._pace.idle(POLL_S)
         return admission is Admission.YES
 
-    def _one(self, digest: str, asked: Asked) -> Stored:
-        """Ask, store, count: in a thread of its own."""
-        call, most = replies.call_id(digest), usage.at_most(asked.request, self._image_tokens)
+    def _one(self, digest: str, asked: Asked) -> _Try:
+        """The reply to one request that is admitted, in a thread of its own: asked for here, or by somebody else."""
+        call = replies.call_id(digest)
         try:
-            with self._pace.turn(most.tokens) as turn:
-                kind, reply = self._reply(asked.request)
-                used = usage.counted(asked.request, reply, self._image_tokens)
-                turn.tokens = used.tokens
-            stored = Stored(
-                digest=digest,
-                model=self.model,
-                kind=kind,
-                reply=reply,
-                prompt_tokens=used.prompt_tokens,
-                completion_tokens=used.completion_tokens,
-                is_estimated=used.is_estimated,
-                cost_usd=self._purse.prices.cost(self.model, used),
-            )
-            self._store.put(stored)
+            with self._store.alone(digest, wait=lambda: self._wait_for(digest)):
+                self._waiting.discard(digest)
+                return self._find(digest) or self._paid(digest, asked)
+        except TooLongError as error:
+            self._purse.let_go(call)
+            with self._mutex:
+                self._measured.requests += error.requests
+            return _Try(call, None, False, too_long=error)
         except BaseException:
             self._purse.let_go(call)
             raise
+        finally:
+            self._waiting.discard(digest)
+
+    def _wait_for(self, digest: str) -> None:
+        """Wait a little for a reply that somebody else asks for. Who waits takes up no place meanwhile."""
+        self._waiting.add(digest)
+        if self._is_over:
+            raise StoppedError(
+                "somebody else's reply is no longer waited for", remedy="start again: replies are stored"
+            )
+        self._pace.idle(REPLY_POLL_S)
+
+    def _paid(self, digest: str, asked: Asked) -> _Try:
+        """Ask, store, count."""
+        most = usage.at_most(asked.request, self._image_tokens)
+        with self._pace.turn(most.tokens) as turn:
+            kind, reply = self._reply(asked.request, turn)
+            used = usage.counted(asked.request, reply, self._image_tokens)
+            turn.tokens = used.tokens
+        stored = Stored(
+            digest=digest,
+            model=self.model,
+            kind=kind,
+            reply=reply,
+            prompt_tokens=used.prompt_tokens,
+            completion_tokens=used.completion_tokens,
+            is_estimated=used.is_estimated,
+            cost_usd=self._purse.prices.cost(self.model, used),
+        )
+        self._store.put(stored)
         self._purse.settle(stored)
         self._measure(stored, asked.purpose)
-        return stored
+        return _Try(stored.call_id, stored, False)
 
-    def _reply(self, request: ChatRequest) -> tuple[Kind, ChatReply]:
+    def _reply(self, request: ChatRequest, turn: Turn) -> tuple[Kind, ChatReply]:
         """What the model says, as a text that can be stored: halves of surrogate pairs cannot."""
         kind: Kind = "reply"
         try:
@@ -242,6 +275,9 @@ class Asker:
             kind, reply = "refusal", error.reply
         except EmptyReplyError as error:
             kind, reply = "empty", error.reply
+        except TooLongError:
+            turn.tokens = 0  # the server did not take it
+            raise
         return kind, replace(reply, text=reply.text.encode("utf-8", "replace").decode())
 
     def _measure(self, stored: Stored, purpose: str) -> None:
@@ -275,13 +311,11 @@ def connect(synthesis: SynthesisSettings, server: ServerSettings, folder: Path, 
     return Asker(chat, store, Purse(Prices(server.prices), Budgets.of(synthesis, server), store), pace)
 
 
-def _collect(running: dict[Future[Stored], str], done: dict[str, _Try]) -> None:
-    """Wait until a reply is there. Raises what its request raised."""
-    finished, _ = wait(running, return_when=FIRST_COMPLETED)
+def _collect(running: dict[Future[_Try], str], done: dict[str, _Try], *, timeout_s: float | None = None) -> None:
+    """Wait until a reply is there, or for so long. Raises what its request raised."""
+    finished, _ = wait(running, timeout=timeout_s, return_when=FIRST_COMPLETED)
     for future in [future for future in running if future in finished]:
-        digest = running.pop(future)
-        stored = future.result()
-        done[digest] = _Try(stored.call_id, stored, False)
+        done[running.pop(future)] = future.result()
 
 
 def _in_order(digests: Sequence[str], requests: Sequence[Asked], done: dict[str, _Try]) -> list[_Try]:
@@ -322,7 +356,8 @@ def _answered(first: _Try, second: _Try | None) -> Answered:
         cost_usd=_total([reply.cost_usd for reply in stored]),
         from_store=bool(tries) and all(tried.from_store for tried in tries),
         detail=detail,
-        requests=sum(reply.reply.requests for reply in stored),
+        requests=sum(reply.reply.requests for reply in stored)
+        + sum(tried.too_long.requests for tried in (first, second) if tried is not None and tried.too_long),
         prompt_tokens=sum(reply.prompt_tokens for reply in stored),
         completion_tokens=sum(reply.completion_tokens for reply in stored),
         paid_usd=_total([tried.stored.cost_usd for tried in tries if tried.stored and not tried.from_store]),
@@ -332,6 +367,8 @@ def _answered(first: _Try, second: _Try | None) -> Answered:
 
 def _outcome(first: _Try, second: _Try | None) -> tuple[Outcome, str]:
     """What a request came to, and what there is to say about it."""
+    if first.too_long is not None:
+        return "refused", str(first.too_long)
     if first.stored is None:
         return "budget", NOT_HELD
     if first.parsed is None:
@@ -339,7 +376,7 @@ def _outcome(first: _Try, second: _Try | None) -> tuple[Outcome, str]:
     if second is None:
         return first.parsed.status, first.parsed.detail
     if second.stored is None:
-        return "unreadable", f"{first.parsed.detail}; no second try: {NOT_HELD}"
+        return "unreadable", f"{first.parsed.detail}; no second try: {second.too_long or NOT_HELD}"
     if second.parsed is None:
         return "refused", _line(second.stored.reply.text)
     if second.parsed.status in ("unreadable", "nothing"):

@@ -1,7 +1,7 @@
 """What a lake's replies have cost, and what running processes may still spend: one account for all of them.
 
     replies/ledger/lock          held for the moments in which the account is read or changed
-    replies/ledger/spent.jsonl   one line a reply that was ever stored: an index, made again from the replies if deleted
+    replies/ledger/spent.jsonl   one line a reply that was paid for: an index, made again from the replies if deleted
     replies/ledger/<owner>.json  what a running process has asked and not stored yet
     replies/ledger/<owner>.lock  held by that process: the system lets go of it when the process dies, however it dies
 
@@ -16,7 +16,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -43,10 +43,14 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a request may come to, kept free for it until its reply is stored."""
+    """What a request may come to, kept free for it until its reply is stored.
+
+    `again` is set where a reply to it was paid for before and is no longer there.
+    """
 
     tokens: int
     usd: float | None
+    again: bool = False
 
 
 class Ledger:
@@ -83,7 +87,8 @@ class Ledger:
         return [*self._held.values(), *theirs]
 
     def hold(self, call: str, held: Held) -> None:
-        self._held[call] = held
+        is_counted = self._counted is not None and call in self._counted
+        self._held[call] = replace(held, again=is_counted and not self._store.path(call).exists())
         self._write_held()
 
     def let_go(self, call: str) -> None:
@@ -93,9 +98,13 @@ class Ledger:
 
     def count(self, stored: Stored) -> None:
         """A reply that was stored, in place of what was held for it."""
-        if self._counted is not None and stored.call_id not in self._counted:
+        held = self._held.get(stored.call_id)
+        if self._is_new(stored.call_id, again=held is not None and held.again):
             self._append([_spent(stored)])
         self.let_go(stored.call_id)
+
+    def _is_new(self, call: str, *, again: bool) -> bool:
+        return self._counted is not None and (again or call not in self._counted)
 
     # ------------------------------------------------------------------------------------- the index
 
@@ -145,9 +154,9 @@ class Ledger:
             self._add(line)
 
     def _add(self, line: Spent) -> None:
-        if self._counted is None or line.call_id in self._counted:
+        if self._counted is None:
             return
-        self._counted.add(line.call_id)
+        self._counted.add(line.call_id)  # a second line is a reply that was deleted, and paid for once more
         self.tokens += line.prompt_tokens + line.completion_tokens
         if line.cost_usd is None:
             self.unpriced.append(line)
@@ -182,10 +191,10 @@ class Ledger:
 
     def _bury(self, path: Path) -> None:
         try:
-            calls = list(json.loads(path.read_text()))
+            calls = {call: Held(**held).again for call, held in json.loads(path.read_text()).items()}
         except ValueError:
-            calls = list(self._store.calls())  # killed while it wrote that file
-        stored = [self._store.get(call) for call in calls if call not in (self._counted or set())]
+            calls = dict.fromkeys(self._store.calls(), False)  # killed while it wrote that file
+        stored = [self._store.get(call) for call, again in calls.items() if self._is_new(call, again=again)]
         self._append([_spent(reply) for reply in stored if reply is not None])
         path.unlink(missing_ok=True)
         path.with_suffix(".lock").unlink(missing_ok=True)

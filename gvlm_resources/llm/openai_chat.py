@@ -4,7 +4,8 @@ The address is the user's own setting, so a server on this machine or in the loc
 come with videos or questions never reach this module. It must be http or https, without a user name or password in it,
 and not a link-local address, where cloud machines keep their credentials.
 
-The key is given as an argument, sent in the header, and kept nowhere else: it is cut out of every message.
+The key is given as an argument, sent in the header, and kept nowhere else: it is cut out of every message and reply,
+also where it is written with the escapes of JSON. Errors carry no cause of the client's own, which would show it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import random
+import re
 import time
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
@@ -29,6 +31,7 @@ from gvlm_resources.llm.protocol import (
     EmptyReplyError,
     RefusedError,
     RetryWaits,
+    TooLongError,
 )
 
 MAX_RETRIES = 4
@@ -39,6 +42,17 @@ SHOWN_CHARS = 300
 SECRET_CHARS = 12  # a shorter key is no secret
 NO_KEY = "none"  # what servers without keys are sent: the API has no way to send nothing
 Section = Literal["reasoning", "server"]
+# What servers say of one request that is too long. "max_tokens is too large" alone is wrong with every request.
+_TOO_LONG_CODES = frozenset(
+    {"context_length_exceeded", "exceed_context_size_error", "request_too_large", "string_above_max_length"}
+)
+_TOO_LONG = re.compile(
+    r"context[ _](?:length|size|window)|maximum (?:model|prompt|input|sequence) length|prompt is too long"
+    r"|input is too long|request (?:entity )?(?:is )?too large|request exceeds the maximum size"
+    r"|too many (?:input |prompt )?tokens(?! per)|reduce the length|token count .{0,40}exceeds the maximum",
+    re.IGNORECASE,
+)
+_TOO_LARGE_FOR_A_MINUTE = re.compile(r"request too large", re.IGNORECASE)  # 429, and no pause would help
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,7 @@ class _SettingNames:
     timeout_s: str
     max_frames: str
     max_tokens: str
+    shrink: str  # what makes a prompt shorter
     without: str  # how to do without a server
 
 
@@ -60,6 +75,7 @@ _SETTINGS: dict[Section, _SettingNames] = {
         timeout_s="reasoning.timeout_s",
         max_frames="reasoning.max_frames",
         max_tokens="reasoning.max_tokens",
+        shrink="reasoning.max_frames, reasoning.top_k or reasoning.max_tokens",
         without="`core: extractive` needs none",
     ),
     "server": _SettingNames(
@@ -68,6 +84,7 @@ _SETTINGS: dict[Section, _SettingNames] = {
         timeout_s="server.timeout_s",
         max_frames="synthesis.max_frames",
         max_tokens="synthesis.max_tokens",
+        shrink="synthesis.max_rows, synthesis.max_frames, synthesis.window_s or synthesis.max_tokens",
         without="`writers: [templates]` in `synthesis` needs none",
     ),
 }
@@ -134,13 +151,14 @@ class OpenAIChat:
     ) -> None:
         """`section` is the part of the settings that errors point at; `waits` is told of every pause.
 
-        Raises SettingsError for an address that cannot be used; the server is not asked yet.
+        Raises SettingsError for an address or a key that cannot be used; the server is not asked yet.
         """
         self._names = _SETTINGS[section]
         parts = checked_url(base_url, self._names.base_url)
         self._base_url, self._model, self._timeout_s = base_url, model, timeout_s
         self._waits = waits or _Alone()
         self._key = api_key if api_key is not None and api_key.get_secret_value() else None
+        self._said_back = _spellings(self._key.get_secret_value()) if self._key else None
         self._dialect = _Dialect()
         self._client = openai.OpenAI(
             base_url=base_url,
@@ -170,15 +188,15 @@ class OpenAIChat:
         choice = completion.choices[0]
         usage = completion.usage or _Usage()
         reply = ChatReply(
-            text=(choice.message.content or "").strip(),
-            model=completion.model or self._model,
+            text=self._without_key((choice.message.content or "").strip()),
+            model=self._without_key(completion.model) or self._model,
             is_cut=choice.finish_reason == "length",
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.written_tokens,
             latency_ms=(time.perf_counter() - started) * 1000,
             requests=requests,
             used_schema=request.schema is not None and self._dialect.schema,
-            finish=choice.finish_reason or "",
+            finish=self._without_key(choice.finish_reason or ""),
         )
         self._check_finish(choice, reply)
         return reply
@@ -193,9 +211,10 @@ class OpenAIChat:
             requests += 1
             body = _body(request, self._model, self._dialect)
             try:
-                raw = self._client.chat.completions.with_raw_response.create(**body).http_response.text
-                return self._without_key(raw), requests
+                return self._client.chat.completions.with_raw_response.create(**body).http_response.text, requests
             except openai.APIStatusError as error:
+                if _is_too_long(error):
+                    raise self._too_long(error, requests) from None
                 learnt = _learn(self._dialect, error, body)
                 if learnt is not None:
                     self._dialect = learnt
@@ -203,20 +222,27 @@ class OpenAIChat:
                     continue
                 pause_s = _pause_s(error, retries)
                 if pause_s is None or retries >= MAX_RETRIES:
-                    raise self._refused(error, requests, (time.perf_counter() - started) * 1000) from error
+                    raise self._refused(error, requests, (time.perf_counter() - started) * 1000) from None
                 retries += 1
                 self._waits.before_retry(pause_s, for_all=_is_for_all(error))
-            except openai.APITimeoutError as error:
+            except openai.APITimeoutError:
                 raise ServerError(
                     f"{self._base_url} did not answer within {self._timeout_s:g} s",
                     remedy=f"raise {self._names.timeout_s}, send fewer frames ({self._names.max_frames}) or use a "
                     "smaller model",
-                ) from error
+                ) from None
             except openai.APIConnectionError as error:
                 raise ServerError(
                     f"{self._base_url} cannot be reached ({self._plain(str(error.__cause__ or error))})",
                     remedy=f"start the server, or set {self._names.base_url} to its address; {self._names.without}",
-                ) from error
+                ) from None
+
+    def _too_long(self, error: openai.APIStatusError, requests: int) -> TooLongError:
+        return TooLongError(
+            f"the prompt was too long for {self._model} (status {error.status_code}: {self._plain(error.message)})",
+            remedy=f"lower {self._names.shrink}, or give the server a longer context",
+            requests=requests,
+        )
 
     def _refused(self, error: openai.APIStatusError, requests: int, latency_ms: float) -> ServerError:
         status, said = error.status_code, self._plain(error.message)
@@ -237,7 +263,8 @@ class OpenAIChat:
             return ServerError(f"{where} to {requests} requests ({said})", remedy=f"ask again later{_wait(error)}")
         if status >= 500:
             return ServerError(
-                f"{where} to {requests} requests ({said})", remedy="look at the server's log, then ask again"
+                f"{where} to {requests} requests ({said})",
+                remedy=f"look at the server's log, then ask again{_wait(error)}",
             )
         if 300 <= status < 400:
             return ServerError(
@@ -251,7 +278,7 @@ class OpenAIChat:
     def _models(self) -> str:
         """What to do about a model that is not there: the names that are."""
         try:
-            names = [model.id for model in self._client.models.list().data[:8]]
+            names = [self._plain(model.id) for model in self._client.models.list().data[:8]]
         except (openai.OpenAIError, ValueError, TypeError, AttributeError):
             names = []
         known = f"one of {', '.join(names)}" if names else "a model that the server has"
@@ -262,8 +289,8 @@ class OpenAIChat:
     def _completion(self, raw: str) -> _Completion:
         try:
             completion = _Completion.model_validate_json(raw)
-        except ValidationError as error:
-            raise self._malformed(raw) from error
+        except ValidationError:
+            raise self._malformed(raw) from None
         if not completion.choices:
             raise self._malformed(raw)
         return completion
@@ -276,11 +303,11 @@ class OpenAIChat:
 
     def _check_finish(self, choice: _Choice, reply: ChatReply) -> None:
         if choice.message.refusal or choice.finish_reason == "content_filter":
-            said = choice.message.refusal or reply.text
+            said = self._without_key(choice.message.refusal or "") or reply.text
             finish = "refusal" if choice.message.refusal else "content_filter"
             raise self._refusal(self._plain(said), replace(reply, text=said, finish=finish))
         if not reply.text:
-            reason = f"finish_reason {choice.finish_reason}"
+            reason = f"finish_reason {reply.finish or None}"
             remedy = f"raise {self._names.max_tokens}" if reply.is_cut else "ask again, or use another model"
             raise EmptyReplyError(f"{self._model} answered with nothing ({reason})", remedy=remedy, reply=reply)
 
@@ -291,29 +318,50 @@ class OpenAIChat:
 
     def _plain(self, text: str) -> str:
         """A server's words, short and on one line, without the key."""
-        if self._key is not None:
-            text = text.replace(self._key.get_secret_value(), "***")
+        if self._said_back is not None:
+            text = self._said_back.sub("***", text)
         line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return line if len(line) <= SHOWN_CHARS else f"{line[:SHOWN_CHARS]}..."
 
-    def _without_key(self, raw: str) -> str:
+    def _without_key(self, said: str) -> str:
         """A server may say the key back in a reply, and replies are stored.
 
         What servers without keys are given as one, such as "x" or "EMPTY", is a word that replies may hold.
         """
-        key = self._key.get_secret_value() if self._key else ""
-        return raw.replace(key, "***") if len(key) >= SECRET_CHARS else raw
+        if self._key is None or self._said_back is None or len(self._key.get_secret_value()) < SECRET_CHARS:
+            return said
+        return self._said_back.sub("***", said)
+
+
+def _spellings(key: str) -> re.Pattern[str]:
+    """The key as it may stand in a text: as it is, or with any of its characters escaped as in JSON, JSON in JSON too.
+
+    Raises SettingsError for a key that no header can carry: the client's error would show it.
+    """
+    if not key.isascii() or not key.isprintable() or key != key.strip():
+        raise SettingsError(
+            "OPENAI_API_KEY holds a space, a line break or another character that no request can carry",
+            remedy="set it to the key alone",
+        )
+    first = rf"(?:{re.escape(key[0])}|\\u(?i:{ord(key[0]):04x}))"
+    rest = [rf"(?:\\*{re.escape(c)}|\\+u(?i:{ord(c):04x}))" for c in key[1:]]
+    return re.compile(first + "".join(rest))
 
 
 def checked_url(base_url: str, setting: str = "reasoning.base_url") -> SplitResult:
-    """The parts of an address that can be used. Raises SettingsError, naming the `setting`, otherwise."""
+    """The parts of an address that can be used. Raises SettingsError, naming the `setting`, otherwise.
+
+    The address stands in messages, so it may hold nothing that can be a secret; one that is refused is not shown.
+    """
     try:
         parts = urlsplit(base_url)
-        host = parts.hostname or ""
-    except ValueError as error:
-        raise _bad_url(setting, "is no address") from error
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise _bad_url(setting, "is no address") from None
+    if "?" in base_url or "#" in base_url:
+        raise _bad_url(setting, "carries a query or a fragment (what follows `?` or `#`), where keys do not belong")
     if parts.scheme not in ("http", "https") or not host:
-        raise _bad_url(setting, f"{base_url[:100]!r} is no http or https address")
+        raise _bad_url(setting, "is no http or https address")
     if parts.username is not None or parts.password is not None:
         raise _bad_url(setting, "carries a user name or password")
     try:
@@ -338,6 +386,16 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_too_long(error: openai.APIStatusError) -> bool:
+    """Whether the server takes requests like this one, and this one is too long."""
+    if error.status_code == 429:
+        return _TOO_LARGE_FOR_A_MINUTE.search(error.message) is not None
+    if error.status_code not in (400, 413, 422):
+        return False
+    named = {str(error.code), str(error.type)}
+    return error.status_code == 413 or bool(named & _TOO_LONG_CODES) or _TOO_LONG.search(error.message) is not None
 
 
 def _body(request: ChatRequest, model: str, dialect: _Dialect) -> dict[str, Any]:

@@ -2,6 +2,10 @@
 
 A minute's allowance is spread over the minute: after a request of n tokens the next may start n / (tokens a minute)
 minutes later. What a reply took is known when it is there, and the estimate is corrected by it.
+
+Whoever asks has a `Pace` of its own, to wait by and to be stopped by. All paces towards one address in this process go
+by one `Server`, so that what one video asked, and a pause that the server asked it for, hold for the next. Another
+process has its own.
 """
 
 from __future__ import annotations
@@ -10,7 +14,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from gvlm_resources.errors import GvlmError
 from gvlm_resources.settings import ServerSettings
@@ -37,22 +43,24 @@ class StoppedError(GvlmError):
     """A wait was broken off, because nobody waits for what it was for."""
 
 
-class _Allowance:
-    """So much a minute, spread over it. 0 is no limit."""
+class Server:
+    """What was asked of one server: how many requests are under way, and when the next may start."""
 
-    def __init__(self, per_minute: int) -> None:
-        self._seconds_each = 60.0 / per_minute if per_minute else 0.0
-        self._ready_at = 0.0
+    def __init__(self) -> None:
+        self.changed = threading.Condition()  # held for every look and change
+        self.under_way = 0
+        self.requests_at = 0.0  # when the requests a minute allow the next one
+        self.tokens_at = 0.0
+        self.paused_until = 0.0
 
     def ready_at(self) -> float:
-        return self._ready_at
+        return max(self.paused_until, self.requests_at, self.tokens_at)
 
-    def take(self, amount: float, now: float) -> None:
-        self._ready_at = max(self._ready_at, now) + amount * self._seconds_each
 
-    def give_back(self, amount: float) -> None:
-        """A negative amount was taken beyond the estimate."""
-        self._ready_at -= amount * self._seconds_each
+@cache
+def server_at(host: str, port: int) -> Server:
+    """The one account of that address in this process."""
+    return Server()
 
 
 class Turn:
@@ -63,43 +71,53 @@ class Turn:
 
 
 class Pace:
-    """The pace towards one server, shared by all who ask it. Safe to use from several threads."""
+    """The pace at which one asker goes to a server. Safe to use from several threads."""
 
     def __init__(
-        self, concurrency: int, requests_per_minute: int = 0, tokens_per_minute: int = 0, *, clock: Clock | None = None
+        self,
+        concurrency: int,
+        requests_per_minute: int = 0,
+        tokens_per_minute: int = 0,
+        *,
+        server: Server | None = None,
+        clock: Clock | None = None,
     ) -> None:
+        """`server` is shared with whoever asks it too; without it nobody does."""
         if concurrency < 1:
             raise ValueError(f"one request or more at a time, got {concurrency}")
         self.concurrency = concurrency
         self._clock = clock or SystemClock()
-        self._slots = threading.BoundedSemaphore(concurrency)
-        self._mutex = threading.Lock()
-        self._requests, self._tokens = _Allowance(requests_per_minute), _Allowance(tokens_per_minute)
-        self._paused_until = 0.0
+        self._server = server or Server()
+        self._request_s, self._token_s = _seconds_each(requests_per_minute), _seconds_each(tokens_per_minute)
         self._stopped = threading.Event()
-        self.waited_s = 0.0  # by all, for limits and pauses
+        self._mutex = threading.Lock()
+        self.waited_s = 0.0  # by all threads, for limits and pauses
 
     @staticmethod
     def of(settings: ServerSettings) -> Pace:
-        return Pace(settings.concurrency, settings.requests_per_minute, settings.tokens_per_minute)
+        """A pace by the settings, towards the server at their address."""
+        parts = urlsplit(settings.base_url)
+        server = server_at(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+        limits = settings.concurrency, settings.requests_per_minute, settings.tokens_per_minute
+        return Pace(*limits, server=server)
 
     @contextmanager
     def turn(self, tokens: int) -> Iterator[Turn]:
         """A turn for a request of about so many tokens, as soon as the limits let it start."""
-        with self._slots:
+        with self._slot():
             self._start(tokens)
             turn = Turn(tokens)
             try:
                 yield turn
             finally:
-                with self._mutex:
-                    self._tokens.give_back(tokens - turn.tokens)
+                with self._server.changed:
+                    self._server.tokens_at -= (tokens - turn.tokens) * self._token_s
 
     def before_retry(self, pause_s: float, *, for_all: bool) -> None:
         """Wait `pause_s` before a request is sent again, and for its turn. With `for_all` nobody starts one before."""
         if for_all:
-            with self._mutex:
-                self._paused_until = max(self._paused_until, self._clock.now() + pause_s)
+            with self._server.changed:
+                self._server.paused_until = max(self._server.paused_until, self._clock.now() + pause_s)
         else:
             self._wait_until(self._clock.now() + pause_s)
         self._start(0)
@@ -115,23 +133,47 @@ class Pace:
     def resume(self) -> None:
         self._stopped.clear()
 
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
+        """A place among the requests that are under way, as soon as there is one."""
+        server = self._server
+        with server.changed:
+            while server.under_way >= self.concurrency:
+                server.changed.wait(SLICE_S)
+                self._go_on()
+            server.under_way += 1
+        try:
+            yield
+        finally:
+            with server.changed:
+                server.under_way -= 1
+                server.changed.notify_all()
+
     def _start(self, tokens: int) -> None:
         """Return when a request may start, and count it."""
+        server = self._server
         while True:
-            with self._mutex:
-                now = self._clock.now()
-                ready_at = max(self._paused_until, self._requests.ready_at(), self._tokens.ready_at())
+            with server.changed:
+                now, ready_at = self._clock.now(), server.ready_at()
                 if ready_at <= now:
-                    self._requests.take(1, now)
-                    self._tokens.take(tokens, now)
+                    server.requests_at = max(server.requests_at, now) + self._request_s
+                    server.tokens_at = max(server.tokens_at, now) + tokens * self._token_s
                     return
             self._wait_until(ready_at)
 
     def _wait_until(self, moment: float) -> None:
         while (left := moment - self._clock.now()) > 0:
-            if self._stopped.is_set():
-                raise StoppedError("waiting for the server was broken off", remedy="start again: replies are stored")
+            self._go_on()
             piece = min(left, SLICE_S)
             self._clock.sleep(piece)
             with self._mutex:
                 self.waited_s += piece
+
+    def _go_on(self) -> None:
+        if self._stopped.is_set():
+            raise StoppedError("waiting for the server was broken off", remedy="start again: replies are stored")
+
+
+def _seconds_each(per_minute: int) -> float:
+    """0 a minute is no limit."""
+    return 60.0 / per_minute if per_minute else 0.0

@@ -68,7 +68,7 @@ class ChatModel(Protocol):
     name: str
 
     def chat(self, request: ChatRequest) -> ChatReply:
-        """Raises ServerError where no reply can be had."""
+        """Raises ServerError where no reply can be had: TooLongError where only this request is too long."""
 
 
 def model_of(name: str) -> str:
@@ -91,6 +91,14 @@ class RefusedError(UnusableReplyError):
 
 class EmptyReplyError(UnusableReplyError):
     """The reply holds no text."""
+
+
+class TooLongError(ServerError):
+    """The prompt of this one request is more than the model or its server takes. Nothing was paid."""
+
+    def __init__(self, cause: str, *, remedy: str, requests: int) -> None:
+        super().__init__(cause, remedy=remedy)
+        self.requests = requests
 
 
 class RetryWaits(Protocol):

@@ -1,6 +1,7 @@
 """Replies of language models that were paid for, kept so that none is paid for twice.
 
     replies/<2 hex>/<call_id>.json
+    replies/<2 hex>/<call_id>.lock   held by who asks for that reply; gone when it is stored
 
 `call_id` is `k` and 16 hex digits of the request: model, instructions, text, the digests of its pictures, schema, limit
 of tokens, temperature, seed, and which try it was. The server's address is no part of it, so a model that moves is not
@@ -12,12 +13,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from filelock import FileLock, Timeout
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from gvlm_resources.errors import LakeError
 from gvlm_resources.lake import files
@@ -37,6 +40,8 @@ class Stored:
     none. `cost_usd` is by the prices of the time of asking; None where they were not known.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # of what is read from a file
+
     digest: str  # SHA-256 of the request, 64 hex digits
     model: str
     kind: Kind
@@ -51,18 +56,7 @@ class Stored:
         return call_id(self.digest)
 
 
-class _File(BaseModel):
-    """What stands in a file, checked when it is read."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-    digest: str
-    model: str
-    kind: Kind
-    reply: ChatReply
-    prompt_tokens: int
-    completion_tokens: int
-    is_estimated: bool
-    cost_usd: float | None
+_FILE = TypeAdapter(Stored)
 
 
 def digest(request: ChatRequest, model: str, attempt: int) -> str:
@@ -116,6 +110,30 @@ class ReplyStore:
         text = json.dumps(asdict(stored), ensure_ascii=False, allow_nan=False, indent=1)
         files.write_atomic(self.path(stored.call_id), f"{text}\n".encode("utf-8", "replace"))
 
+    @contextmanager
+    def alone(self, request_digest: str, *, wait: Callable[[], None]) -> Iterator[None]:
+        """Only one thread of one process at a time is in here for a request; `wait` is called as long as another is.
+
+        The system lets go of the lock when its holder dies. The lock's file may go once the reply is stored, and not
+        before: whoever still waits for the old file, and whoever makes a new one, then finds the reply.
+        """
+        path = self.path(call_id(request_digest)).with_suffix(".lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        while True:
+            try:
+                lock.acquire(timeout=0)
+                break
+            except Timeout:
+                wait()
+        try:
+            yield
+        finally:
+            if self.path(call_id(request_digest)).exists():
+                with suppress(PermissionError):  # Windows keeps a file that is open
+                    path.unlink(missing_ok=True)
+            lock.release()
+
     def calls(self) -> Iterator[str]:
         """The ids of all replies that are kept, in order."""
         if not self.folder.is_dir():
@@ -130,12 +148,11 @@ class ReplyStore:
         except FileNotFoundError:
             return None
         try:
-            checked = _File.model_validate_json(content)
+            return _FILE.validate_json(content)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise _damaged(path, f"{where}: {first['msg']}" if where else first["msg"]) from error
-        return Stored(**{name: getattr(checked, name) for name in Stored.__dataclass_fields__})
 
 
 def _damaged(path: Path, cause: str) -> LakeError:

@@ -44,13 +44,20 @@ class Prices:
         self._own = dict(own or {})
         self._listed = listed_prices()
 
+    def of_model(self, model: str) -> Price | None:
+        """What that model costs: the user's own price, or the listed one; None where neither is known."""
+        own, listed = self._own.get(model), self._listed.get(model)
+        if own is not None or listed is None:
+            return own
+        return Price(prompt_usd=listed.prompt_usd, completion_usd=listed.completion_usd)
+
     def cost(self, model: str, usage: Usage) -> float | None:
         """US dollars, or None where the price is not known."""
-        own, listed = self._own.get(model), self._listed.get(model)
-        if own is None and listed is not None and listed.prompt_tokens_below is not None:
-            listed = listed if usage.prompt_tokens < listed.prompt_tokens_below else None
-        price = own or listed
+        price, listed = self.of_model(model), self._listed.get(model)
         if price is None:
+            return None
+        below = listed.prompt_tokens_below if listed is not None and model not in self._own else None
+        if below is not None and usage.prompt_tokens >= below:
             return None
         dollars = usage.prompt_tokens * price.prompt_usd + usage.completion_tokens * price.completion_usd
         return round(dollars * PER_TOKEN, 9)
@@ -159,9 +166,15 @@ class Purse:
                 ledger.let_go(call)
 
     def reuse(self, stored: Stored) -> None:
-        """Count a reply of the store in the video's budget. The lake's has it already."""
+        """Count a reply of the store in the video's budget, in place of what was held for it, if anything was.
+
+        The lake's has it already.
+        """
         with self._mutex:
             self._add(stored)
+            if self._held.pop(stored.call_id, None) is not None:
+                with self._ledger.open() as ledger:
+                    ledger.let_go(stored.call_id)
 
     # --------------------------------------------------------------------------------------- details
 

@@ -35,6 +35,8 @@ def test_a_release_differs_from_itself_in_nothing(first: Release) -> None:
     found = diff(first, first)
     assert found.is_empty
     assert not found.warnings
+    assert f"  all: {first.index.num_rows}\n" in found.as_text()
+    assert "the same examples in the same splits" in found.as_text()
     assert found.videos_added == found.videos_removed == found.rebuilt == ()
     assert found.settings == ()
 
@@ -47,7 +49,7 @@ def test_videos_that_came_went_and_were_rebuilt(first: Release, library: dict[st
     assert found.rebuilt == (shard_maker.video_id(2),)
     own = dict(zip(after.index["example_id"].to_pylist(), after.index["video_id"].to_pylist(), strict=True))
     assert {own[name] for name in found.added} >= {shard_maker.video_id(VIDEOS - 1)}
-    assert "1 videos rebuilt" in found.as_text()
+    assert f"1 video rebuilt: {shard_maker.video_id(2)}\n" in found.as_text()
 
 
 def test_settings_are_told_one_by_one(first: Release, library: dict[str, Path], tmp_path: Path) -> None:
@@ -76,6 +78,22 @@ def test_a_fixed_pair_is_a_changed_example(first: Release, library: dict[str, Pa
     assert row["example_id"] in found.changed
     assert found.decisions_added == (row["pair_id"],)
     assert diff(after, first).decisions_removed == (row["pair_id"],)
+    words = f"{row['video_id']} {row['kind']}: What stands at 09:09? A gate of 77 bars."
+    before = f", before: {row['question']} {row['answer']}"
+    assert f"1 decision added:\n  fixed  {words}{before}\n" in found.as_text()
+    assert words + before in [one.text for one in found.shown["examples changed"]]
+
+
+def test_a_rejected_pair_is_told_in_the_words_it_had(first: Release, library: dict[str, Path], tmp_path: Path) -> None:
+    row = first.index.to_pylist()[0]
+    gone = [
+        Decision(pair_id=row["pair_id"], decision="rejected"),
+        Decision(pair_id="q" + "0" * 16, decision="accepted"),
+    ]
+    text = diff(first, built(tmp_path, library, "after", decisions=gone)).as_text()
+    assert "2 decisions added:\n" in text
+    assert f"  rejected  {row['video_id']} {row['kind']}: {row['question']} {row['answer']}\n" in text
+    assert f"  accepted  q{'0' * 16}, which is in neither\n" in text
 
 
 def leaking(first: Release, library: dict[str, Path], folder: Path) -> Difference:
@@ -97,9 +115,17 @@ def test_training_on_what_the_other_tests_with_is_a_warning(
     assert found.as_json()["warnings"]
 
 
-def test_json_holds_everything_and_text_only_some(first: Release, library: dict[str, Path], tmp_path: Path) -> None:
+def test_json_holds_all_ids_and_text_a_few_questions(first: Release, library: dict[str, Path], tmp_path: Path) -> None:
     found = diff(first, built(tmp_path, library, "after", videos=range(3)))
     told = json.loads(json.dumps(found.as_json()))
     assert told["removed"] == list(found.removed)
     assert len(found.removed) > 20
-    assert f"and {len(found.removed) - 20} more" in found.as_text()
+    lines = found.as_text().splitlines()
+    assert max(map(len, lines)) < 300
+    assert lines.index("examples") < lines.index(f"{len(found.removed)} examples removed, 5 of them:")
+    asked = {row["example_id"]: row["question"] for row in first.index.to_pylist()}
+    shown = found.shown["examples removed"]
+    assert len(shown) == 5
+    assert {one.id for one in shown} <= set(found.removed)
+    assert all(asked[one.id][:90] in one.text and f"  {one.text}" in lines for one in shown)
+    assert f"{len(found.videos_removed)} videos removed: " in found.as_text()

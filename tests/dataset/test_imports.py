@@ -11,12 +11,13 @@ from gvlm_resources.dataset.imports.imports import (
     PAIRS,
     digests,
     forget,
+    listed,
     store_features,
     store_pairs,
     stored_features,
     stored_pairs,
 )
-from gvlm_resources.dataset.imports.peer import rows_of
+from gvlm_resources.dataset.imports.peer import PeerError, rows_of
 from gvlm_resources.errors import LakeError
 from gvlm_resources.lake import files
 from gvlm_resources.lake.layout import Layout
@@ -135,6 +136,29 @@ def test_damaged_imports_are_an_error_that_says_what_to_delete(name: str, conten
     path.write_text(content)
     with pytest.raises(LakeError, match="delete it and import again"):
         stored_pairs(layout, VIDEO, FACTS) if name == "pairs.json" else stored_features(layout, VIDEO)
+
+
+def test_what_was_imported_is_listed_by_file(layout: Layout) -> None:
+    assert listed(layout, VIDEO) == []
+    store_pairs(layout, VIDEO, rows_of([ONE]), file="a/one.json")
+    store_pairs(layout, VIDEO, rows_of([ONE, TWO]), file="two.json", language="de")
+    store_features(layout, VIDEO, tables(3), file="b/x_embeddings.pt")
+    told = [(each.kind, each.file, each.count, each.language) for each in listed(layout, VIDEO)]
+    assert told == [
+        (PAIRS, "one.json", 1, "en"),
+        (PAIRS, "two.json", 1, "de"),
+        (FEATURES, "x_embeddings.pt", 3, ""),
+    ]
+    assert listed(layout, VIDEO)[2].rows == {"siglip": 3, "videomae": 0, "wav2vec2": 0}
+    forget(layout, VIDEO, PAIRS)
+    assert [each.kind for each in listed(layout, VIDEO)] == [FEATURES]
+
+
+@pytest.mark.parametrize("language", ["it", "", "EN", "english"])
+def test_a_language_that_cannot_be_checked_is_refused_at_once(layout: Layout, language: str) -> None:
+    with pytest.raises(PeerError, match="en, de, es, fr"):
+        store_pairs(layout, VIDEO, rows_of([ONE]), file="pairs.json", language=language)
+    assert digests(layout, VIDEO) == {}
 
 
 def test_what_is_forgotten_is_gone(layout: Layout) -> None:

@@ -117,6 +117,7 @@ BAD: list[tuple[Any, str]] = [
     ({"prompt": "x"}, "row 1: has neither"),
     ({"question": "", "answer": "x"}, "row 1: its question is no text, or empty"),
     ({"question": "x", "answer": 3}, "row 1: its answer is no text, or empty"),
+    ({"question": "x", "answer": "\u200b\x00"}, "row 1: its answer is no text, or empty"),
     ({"question": "x" * 9000, "answer": "x"}, "row 1: its question has 9,000 characters"),
     ({"question": "What?", "answer": "At <box_2d>."}, "row 1: its answer holds '<box_2d>'"),
     ({"question": "<v> What?", "answer": "x"}, "row 1: its question holds '<v>'"),

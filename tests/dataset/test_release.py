@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -479,3 +480,48 @@ def test_an_index_of_several_parts_is_in_order(
     assert found.index.equals(whole.index)
     assert found.removed.equals(whole.removed)
     assert found.manifest["splits"] == whole.manifest["splits"]
+
+
+# --- before it is made ------------------------------------------------------------------------------------------------
+
+
+def test_what_would_be_kept_is_what_filters_and_decisions_leave(library: dict[str, Path], tmp_path: Path) -> None:
+    rows = pq.read_table(library[shard_maker.video_id(0)] / "examples.parquet").to_pylist()
+    short = next(row for row in rows if row["kind"] == "what" and row["confidence"] > 0.5 and row["tokens"] < 60)
+    other = next(row for row in rows if row["pair_id"] != short["pair_id"])
+    wanted = spec(
+        filters=Filters(kinds=("what", "when", "state"), min_confidence=0.5, max_tokens=60),
+        decisions=[
+            Decision(pair_id=other["pair_id"], decision="rejected"),
+            Decision(pair_id=short["pair_id"], decision="fixed", question="What is it?", answer="word " * 80),
+        ],
+    )
+    told = release.would_keep(wanted, library)
+    found = built(tmp_path, library, wanted)
+    removed = [
+        row["detail"] or row["reason"] for row in found.removed.to_pylist() if row["reason"] in ("filter", "rejected")
+    ]
+    assert told.pop("kept") == EXAMPLES * VIDEOS - len(removed)
+    assert told == dict(Counter(removed))
+    assert list(told.values()) == sorted(told.values(), reverse=True)
+    assert {"rejected", "max_tokens: more than 60"} <= set(told)
+
+
+def test_filters_that_keep_nothing_are_told_before_a_release_is_frozen(library: dict[str, Path]) -> None:
+    told = release.would_keep(spec(filters=Filters(languages=("fr",))), library)
+    assert told == {"kept": 0, "languages: en": EXAMPLES * VIDEOS}
+    assert release.would_keep(spec(), library) == {"kept": EXAMPLES * VIDEOS}
+
+
+def test_the_pairs_that_decisions_can_meet_are_those_of_the_inputs(library: dict[str, Path]) -> None:
+    given = {
+        pair
+        for number in range(2)
+        for pair in pq.read_table(library[shard_maker.video_id(number)] / "examples.parquet")["pair_id"].to_pylist()
+    }
+    assert release.pair_ids(spec(2), some(library, 2)) == given
+
+
+def test_a_missing_shard_is_told_before_anything_is_counted(library: dict[str, Path]) -> None:
+    with pytest.raises(ReleaseError, match=shard_maker.video_id(1)):
+        release.would_keep(spec(2), some(library, 1))

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,16 @@ def test_a_fix_that_is_no_pair_is_refused(
     assert review.decisions(layout) == ()
 
 
+def test_who_accepts_a_pair_in_the_words_it_was_given_keeps_those(release: Release, layout: Layout) -> None:
+    asked = pair(release, ROWS[0])
+    fixed = review.decide(layout, asked, "fixed", answer="Thrice.").now
+    of_next_release = replace(asked, answer=fixed.answer)
+    assert review.decide(layout, of_next_release, "accepted", reviewer="bo").now.answer == "Thrice."
+    (decision,) = review.decisions(layout)
+    assert (decision.decision, decision.answer) == ("fixed", "Thrice.")
+    assert review.decide(layout, asked, "accepted").now.decision == "accepted", "the words as they were first"
+
+
 def test_a_fix_of_a_pair_with_a_box_keeps_the_box(release: Release, layout: Layout) -> None:
     kept = review.decide(layout, pair(release, ROWS[1]), "fixed", answer="It lies at <box_2d>.")
     assert kept.now.answer == "It lies at <box_2d>."
@@ -174,6 +185,33 @@ def test_a_decision_about_words_that_are_no_longer_made_is_an_orphan(
     )
     orphans = review.orphans(again, review.reviews(layout))
     assert [one.pair_id for one in orphans] == [ROWS[0].pair]  # the third is of a video that is not in the release
+
+
+def test_decisions_meet_pairs_of_the_inputs_or_are_orphans_or_of_other_videos(release: Release, layout: Layout) -> None:
+    for row in ROWS:
+        review.decide(layout, pair(release, row), "rejected")
+    review.withdraw(layout, ROWS[1].pair)
+    found = review.applying(review.reviews(layout), {ROWS[0].pair}, [video_id(0)])
+    assert [[one.pair_id for one in part] for part in (found.met, found.orphans, found.elsewhere)] == [
+        [ROWS[0].pair],
+        [],
+        [ROWS[2].pair],
+    ]
+    assert found.summary() == "1 of 2 decisions apply; 1 is of a pair of other videos"
+
+
+def test_decisions_whose_words_are_made_no_more_are_told(release: Release, layout: Layout) -> None:
+    for row in ROWS:
+        review.decide(layout, pair(release, row), "accepted")
+    kept = review.reviews(layout)
+    told = review.applying(kept, {ROWS[2].pair}, [video_id(0), video_id(1)]).summary()
+    assert told == "1 of 3 decisions apply; 2 are of pairs that these videos do not have any more"
+    assert (
+        review.applying(kept[:1], set(), [video_id(0), video_id(1)])
+        .summary()
+        .startswith("0 of 1 decision applies; 1 is")
+    )
+    assert review.applying((), {ROWS[0].pair}, [video_id(0)]).summary() == "no decisions"
 
 
 # --- the file --------------------------------------------------------------------------------------------------------
@@ -242,6 +280,92 @@ def test_reading_the_file_again_changes_nothing(release: Release, layout: Layout
     before = review.reviews(layout)
     assert review_file.read_file(sheet, release, layout, reviewer="bo").unchanged == 3
     assert review.reviews(layout) == before
+
+
+def test_a_fix_with_one_new_text_a_long_note_and_white_space_is_unchanged_when_it_is_read_again(
+    release: Release, layout: Layout, sheet: Path
+) -> None:
+    edited(
+        sheet,
+        {"pair_id": ROWS[0].pair, "decision": "fixed", "new_answer": " Thrice.\n", "note": "line one\nline two"},
+        {"pair_id": ROWS[2].pair, "decision": "fixed", "new_question": "Why  so?"},
+    )
+    assert review_file.read_file(sheet, release, layout, reviewer="ada").fixed == 2
+    before = review.reviews(layout)
+    again = review_file.read_file(sheet, release, layout, reviewer="bo")
+    assert (again.applied, again.unchanged, again.errors) == (0, 3, [])
+    assert review.reviews(layout) == before
+
+
+def test_a_row_that_corrects_a_fix_changes_it(release: Release, layout: Layout, sheet: Path) -> None:
+    for answer in ("Thrice.", "Four times."):
+        edited(sheet, {"pair_id": ROWS[0].pair, "decision": "fixed", "new_answer": answer})
+        assert review_file.read_file(sheet, release, layout).fixed == 1
+    assert review.review(layout, ROWS[0].pair).now.answer == "Four times."
+
+
+def test_a_word_that_is_no_decision_is_told_with_all_that_are(release: Release, layout: Layout, sheet: Path) -> None:
+    edited(sheet, {"pair_id": ROWS[0].pair, "decision": "perhaps"})
+    (problem,) = review_file.read_file(sheet, release, layout).problems
+    assert all(word in problem for word in (*review.VERDICTS, "undecided"))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"decision": "accepted"},
+        {"decision": "perhaps"},
+        {"decision": "fixed", "new_answer": "Thrice."},
+        {"decision": "", "new_question": "How often so far?"},
+        {"decision": "", "note": "see me"},
+    ],
+)
+def test_a_file_that_somebody_wrote_into_is_not_written_over(
+    release: Release, layout: Layout, sheet: Path, row: dict[str, str]
+) -> None:
+    edited(sheet, {"pair_id": ROWS[0].pair, **row})
+    before = sheet.read_bytes()
+    with pytest.raises(ReviewError, match="line 3") as caught:
+        review_file.write_file(release, sheet, review.decisions(layout))
+    assert "--apply" in caught.value.remedy
+    assert sheet.read_bytes() == before
+
+
+def test_a_decision_that_a_file_takes_back_or_changes_is_not_lost(
+    release: Release, layout: Layout, sheet: Path
+) -> None:
+    review.decide(layout, pair(release, ROWS[0]), "accepted", note="clear")
+    for word in ("undecided", "rejected"):
+        edited(sheet, {"pair_id": ROWS[0].pair, "decision": word, "note": "clear"})
+        with pytest.raises(ReviewError, match="not kept yet"):
+            review_file.write_file(release, sheet, review.decisions(layout))
+
+
+def test_a_file_that_holds_nothing_new_is_written_anew(release: Release, layout: Layout, sheet: Path) -> None:
+    edited(
+        sheet,
+        {"pair_id": ROWS[0].pair, "decision": "fixed", "new_answer": "Thrice."},
+        {"pair_id": ROWS[1].pair, "decision": "undecided"},
+    )
+    review_file.read_file(sheet, release, layout)
+    review.decide(layout, pair(release, ROWS[2]), "rejected")
+    assert review_file.write_file(release, sheet, review.decisions(layout)) == 3
+    told = {row["pair_id"]: row["decision"] for row in rows_of(sheet)}
+    assert told == {ROWS[0].pair: "fixed", ROWS[1].pair: "", ROWS[2].pair: "rejected"}
+    sheet.write_bytes(b"")
+    assert review_file.write_file(release, sheet, ()) == 3
+
+
+@pytest.mark.parametrize("content", [b"my notes\n", b"\xff\xfe\x00", b"id,answer\n1,2\n"])
+def test_a_file_of_something_else_is_not_written_over(release: Release, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "notes.csv"
+    path.write_bytes(content)
+    with pytest.raises(ReviewError, match="no review file") as caught:
+        review_file.write_file(release, path, ())
+    assert "name another file" in caught.value.remedy
+    assert path.read_bytes() == content
+    with pytest.raises(ReviewError, match="is a folder"):
+        review_file.write_file(release, tmp_path, ())
 
 
 def test_a_file_written_with_decisions_says_them_again(tmp_path: Path, release: Release, layout: Layout) -> None:

@@ -4,6 +4,9 @@ import http.client
 import io
 import json
 import socket
+import struct
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +30,7 @@ from gvlm_resources.dataset.review.review_desk import (
     Sources,
     byte_range,
 )
-from gvlm_resources.dataset.review.review_words import Told
+from gvlm_resources.dataset.review.review_words import Told, time_of
 from gvlm_resources.lake.layout import Layout
 from tests.dataset import small_release
 from tests.dataset.small_release import Row, video_id
@@ -102,7 +105,8 @@ def test_a_pair_is_shown_with_all_that_it_rests_on(desk: Desk) -> None:
     assert second["question"] == "How often?"
     assert second["claims"] == ["00:05-00:08: 2 × shot on the timeline"]
     assert second["evidence"][0]["text"] == f"pickup: {MARKUP}"
-    assert second["frames"] == ["f000000000000"]
+    assert (second["frames"], second["frame_times"]) == (["f000000000000"], ["00:00.0"])
+    assert (second["split"], second["made_by"]) == ("train", "templates@1")
     assert (second["span"], second["has_clip"], second["review"]) == ("00:05-00:08", True, None)
 
 
@@ -133,6 +137,35 @@ def test_filters_let_through_what_they_say(desk: Desk, wanted: dict[str, str], r
     answer = told(get(desk, "/pair", step="next", **wanted))
     assert answer["fitting"] == len(rows)
     assert (answer["pair"] or {}).get("pair_id") == (ROWS[rows[0]].pair if rows else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [("HOW", [1]), ("how twice", [1]), ("  because ", [3]), ("how because", []), ("script", [2]), (" ", [0, 1, 2, 3])],
+)
+def test_a_search_finds_all_its_words_in_question_or_answer(desk: Desk, text: str, rows: list[int]) -> None:
+    answer = told(get(desk, "/pair", step="next", text=text))
+    assert answer["fitting"] == len(rows)
+    assert (answer["pair"] or {}).get("pair_id") == (ROWS[rows[0]].pair if rows else None)
+
+
+def test_a_search_and_filters_meet(desk: Desk) -> None:
+    assert told(get(desk, "/pair", step="next", text="w", kind="why"))["fitting"] == 1
+    assert told(get(desk, "/pair", step="next", text="twice", kind="why"))["fitting"] == 0
+
+
+@pytest.mark.parametrize(
+    ("frame_id", "time"),
+    [
+        ("f000000000000", "00:00.0"),
+        ("f000012480000", "00:12.4"),
+        ("f000059999999", "00:59.9"),
+        ("f003725000000", "01:02:05.0"),
+        ("odd", "odd"),
+    ],
+)
+def test_a_frame_is_told_by_its_time(frame_id: str, time: str) -> None:
+    assert time_of(frame_id) == time
 
 
 def test_the_overview_counts_what_can_be_filtered(desk: Desk) -> None:
@@ -471,6 +504,51 @@ def test_a_port_that_is_taken_is_told(browser: Browser, release: Release, layout
             source_path=sources.source_path,
             port=browser.address[1],
         )
+
+
+@pytest.mark.parametrize("port", [-1, 65_536, 99_999])
+def test_a_number_that_is_no_port_is_told(release: Release, layout: Layout, sources: Sources, port: int) -> None:
+    with pytest.raises(ReviewError, match=f"{port} is no port") as caught:
+        review_page.serve(
+            release,
+            layout,
+            evidence=sources.evidence,
+            frame=sources.frame,
+            source_path=sources.source_path,
+            port=port,
+        )
+    assert "65535" in caught.value.remedy
+
+
+def test_a_browser_that_goes_away_prints_nothing(browser: Browser, capfd: pytest.CaptureFixture[str]) -> None:
+    reset = struct.pack("ii", 1, 0)  # closing sends a reset instead of an end
+    for request in (b"", b"GET / HT", b"POST /decide HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\nab"):
+        plain = socket.create_connection(browser.address, timeout=20)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+        plain.sendall(request)
+        plain.close()
+        deadline = time.monotonic() + 20
+        while any("process_request" in each.name for each in threading.enumerate()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert browser.ask("/release")[0] == 200
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_shown"),
+    [(ConnectionResetError(), False), (BrokenPipeError(), False), (ValueError("a defect"), True), (OSError(5), True)],
+)
+def test_only_a_lost_connection_is_passed_over_in_silence(
+    error: Exception, is_shown: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server = review_page._Server(("127.0.0.1", 0), review_page._Handler)
+    try:
+        raise error
+    except (OSError, ValueError):
+        server.handle_error(None, ("127.0.0.1", 1))
+    finally:
+        server.server_close()
+    assert (type(error).__name__ in capfd.readouterr().err) is is_shown
 
 
 def test_a_page_that_was_stopped_answers_no_more(release: Release, layout: Layout, sources: Sources) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from gvlm_resources import schemas
 from gvlm_resources.dataset import pairs
 from gvlm_resources.dataset.facts import Facts
@@ -140,7 +142,8 @@ def test_each_call_is_a_row_of_what_was_asked_and_what_came_of_it() -> None:
     detail = column(written, "detail")[1]
     assert "1 of 4 items do not fit" in detail
     assert "riddle" in detail
-    assert written.measured == {"pairs": 4, "items_that_are_no_pair": 4, "calls": 3}
+    assert written.measured == {"items_that_are_no_pair": 4, "came_of_requests": written.counts(), "calls": 3}
+    assert written.summary() == "openai: 4 pairs of 3 replies"
 
 
 def test_pairs_say_who_wrote_them_and_those_that_cannot_be_used_say_why() -> None:
@@ -168,6 +171,33 @@ def test_what_the_budget_does_not_reach_is_counted() -> None:
     assert len(written.pairs) == 1
 
 
+def test_what_came_of_the_requests_is_told_in_counts_and_in_words() -> None:
+    replies = iter([json.dumps(CONTEXT_REPLY), said(), "no JSON", said(item()), None, None])
+    states = tuple(play.held("health", at, at * 10, at * 10 + 10) for at in range(18))
+    facts = replace(play.facts(), duration_ns=175 * play.S, states=states)
+    written = write(ScriptedAsker(lambda _: next(replies)), facts=facts)
+    assert written.counts() == {
+        "requests": 6,
+        "answered": 2,
+        "nothing": 1,
+        "unreadable": 1,
+        "refused": 0,
+        "not_asked": 2,
+        "pairs": 1,
+    }
+    assert written.measured["came_of_requests"] == written.counts()
+    assert written.summary() == (
+        "openai: 1 pair of 2 replies, 1 reply that nothing happens, 1 unreadable, 2 requests not asked (budget)"
+    )
+
+
+def test_a_refused_request_is_told_as_one() -> None:
+    calls = pa.Table.from_pylist([{"outcome": "refused"}, {"outcome": "salvaged"}])
+    written = Written([], calls, None, {})
+    assert (written.counts()["refused"], written.counts()["answered"]) == (1, 1)
+    assert written.summary() == "openai: 0 pairs of 1 reply, 1 refused"
+
+
 class SilentModel:
     """A model that must not be asked."""
 
@@ -184,13 +214,15 @@ def test_a_budget_that_holds_no_request_asks_for_none_and_fails_nothing(tmp_path
     assert column(written, "outcome") == ["budget"] * 3
     assert column(written, "purpose") == ["context", "pairs", "pairs"]
     assert (written.pairs, written.context) == ([], None)
+    assert written.summary() == "openai: 0 pairs of 0 replies, 3 requests not asked (budget)"
     assert list(store.calls()) == []
 
 
 def test_a_stretch_of_which_nothing_is_known_costs_nothing() -> None:
     empty = play.facts(events=(), states=(), texts=(), speech=(), sounds=(), sights=(), frames=())
     asker = ScriptedAsker(script(item()))
-    assert write(asker, facts=empty).pairs == []
+    written = write(asker, facts=empty)
+    assert (written.pairs, written.summary()) == ([], "openai: nothing to ask about")
     assert asker.asked == []
 
 

@@ -66,6 +66,30 @@ def test_of_many_who_create_one_name_at_once_one_wins(releases: Releases) -> Non
     assert sum(isinstance(outcome, ReleaseError) for outcome in outcomes) == 7
 
 
+def test_what_is_forgotten_is_gone_and_its_name_is_free(releases: Releases) -> None:
+    releases.create(spec("first"))
+    releases.create(spec("second"))
+    releases.forget("first")
+    assert releases.names() == ["second"]
+    assert releases.create(spec("first", seed=1)) is True
+    assert releases.spec("first") == spec("first", seed=1)
+
+
+def test_a_damaged_record_can_be_forgotten(releases: Releases, tmp_path: Path) -> None:
+    releases.create(spec())
+    (tmp_path / "releases" / "first.json").write_text("{")
+    releases.forget("first")
+    assert releases.names() == []
+
+
+@pytest.mark.parametrize("name", ["nothing", "../first", "", "a/b", "x" * 100])
+def test_what_is_not_there_cannot_be_forgotten(releases: Releases, name: str, tmp_path: Path) -> None:
+    releases.create(spec())
+    with pytest.raises(ReleaseError, match="there is no release"):
+        releases.forget(name)
+    assert releases.names() == ["first"]
+
+
 @pytest.mark.parametrize("name", ["nothing", "../first", "", "a/b", "x" * 100])
 def test_a_release_that_is_not_there_is_an_error_whatever_its_name(releases: Releases, name: str) -> None:
     releases.create(spec())

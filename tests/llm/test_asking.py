@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 
 from gvlm_resources.errors import BudgetError, LakeError, ServerError, SettingsError
-from gvlm_resources.llm import structured, usage
+from gvlm_resources.llm import replies, structured, usage
 from gvlm_resources.llm.asking import Answered, Asked, Asker, connect
 from gvlm_resources.llm.pacing import Pace
 from gvlm_resources.llm.protocol import ChatReply, ChatRequest, Image
@@ -232,18 +233,58 @@ def test_an_error_of_one_request_ends_the_build_after_the_others_are_stored(tmp_
     def third_fails(request: dict[str, Any]) -> Scripted:
         if request["messages"][1]["content"] == "2":
             broken.set()
-            return refused(400, "This model's maximum context length is 4096 tokens.")
+            return refused(400, "Only one picture is supported.")
         reply = echo(request)
         reply.delay_s = 0.3  # the others are under way when the error comes
         return reply
 
     with serving(by=third_fails) as server:
-        with pytest.raises(ServerError, match="4096 tokens") as error:
+        with pytest.raises(ServerError, match="Only one picture") as error:
             asker(server, tmp_path).ask([asked(str(i)) for i in range(12)])
         under_way = [text for text in server.texts() if text != "2"]
         assert len(server.requests) < 12
     assert "synthesis.max_frames" in error.value.remedy
     assert len(list(ReplyStore(tmp_path).calls())) == len(under_way) == 3
+
+
+TOO_LONG = refused(400, "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.")
+
+
+def test_a_prompt_that_is_too_long_is_an_outcome_of_its_own_and_no_end_of_the_build(tmp_path: Path) -> None:
+    def one_is_long(request: dict[str, Any]) -> Scripted:
+        return TOO_LONG if request["messages"][1]["content"] == "1" else echo(request)
+
+    with serving(by=one_is_long) as server:
+        asking = asker(server, tmp_path, prices=PRICES, synthesis={"budget_usd": 1})
+        answers = asking.ask([asked(str(i)) for i in range(4)])
+        assert [answer.outcome for answer in answers] == ["json", "refused", "json", "json"]
+        assert len(server.requests) == 4
+    long = answers[1]
+    assert (long.value, long.reply, long.cost_usd, long.paid_usd, long.requests) == (None, None, 0, 0, 1)
+    assert "too long" in long.detail
+    for setting in ("synthesis.max_rows", "synthesis.max_frames", "synthesis.window_s"):
+        assert setting in long.detail
+    assert asking.measured()["requests"] == 4
+    assert sorted(path.name for path in (tmp_path / "ledger").iterdir()) == ["lock", "spent.jsonl"]
+    assert len(list(ReplyStore(tmp_path).calls())) == 3  # a server with a longer context is asked again
+
+
+def test_a_second_try_that_is_too_long_leaves_the_first_unreadable(tmp_path: Path) -> None:
+    answer, server = one(tmp_path, said("Let me th", finish="length"), TOO_LONG)
+    assert (answer.outcome, len(server.requests), answer.requests) == ("unreadable", 2, 2)
+    assert "no second try: the prompt was too long" in answer.detail
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_wait_that_is_too_long_ends_the_build_with_its_length_and_what_was_answered_stored(
+    tmp_path: Path, status: int
+) -> None:
+    with serving(said('{"pairs": ["x"]}'), refused(status, "out of quota", Retry_After="3600")) as server:
+        with pytest.raises(ServerError, match=f"answered {status}") as error:
+            asker(server, tmp_path, concurrency=1).ask([asked("a"), asked("b")])
+        assert len(server.requests) == 2
+    assert "3600 s" in error.value.remedy
+    assert len(list(ReplyStore(tmp_path).calls())) == 1
 
 
 @pytest.mark.parametrize("reply", [Scripted(body="<html>", content_type="text/html"), Scripted(body={"choices": []})])
@@ -292,6 +333,52 @@ def test_429_holds_back_everybody_for_as_long_as_the_server_asks(tmp_path: Path,
     assert later[2] - told[0] >= 0.55  # two others may have been under way
     assert asking.measured()["waited_s"] >= 0.5
     assert asking.measured()["requests"] == 10
+
+
+def test_the_next_video_goes_on_at_the_pace_of_the_one_before(tmp_path: Path) -> None:
+    """Two askers of one server: what the first used up and was told to wait is not the second's to use."""
+    with serving(refused(429, "slow down", Retry_After="0.4"), said('{"pairs": ["x"]}')) as server:
+        for video in ("a", "b", "c"):
+            asker(server, tmp_path, requests_per_minute=150).ask([asked(video)])
+        apart = [later - sooner for sooner, later in zip(server.arrived_s, server.arrived_s[1:], strict=False)]
+    assert len(apart) == 3
+    assert min(apart) >= 0.39
+
+
+def test_a_pause_holds_for_the_other_videos_of_this_process(tmp_path: Path) -> None:
+    told = threading.Event()
+
+    def first_is_too_many(request: dict[str, Any]) -> Scripted:
+        if not told.is_set():
+            told.set()
+            return refused(429, "slow down", Retry_After="0.7")
+        return echo(request)
+
+    with serving(by=first_is_too_many) as server:
+        one_video = threading.Thread(target=asker(server, tmp_path).ask, args=([asked("a")],))
+        one_video.start()
+        assert told.wait(10)
+        time.sleep(0.2)
+        asker(server, tmp_path).ask([asked("b")])
+        one_video.join()
+        assert min(server.arrived_s[1:]) - server.arrived_s[0] >= 0.65
+
+
+def test_videos_asked_about_at_once_share_the_places_at_the_server(tmp_path: Path) -> None:
+    def slow(request: dict[str, Any]) -> Scripted:
+        reply = echo(request)
+        reply.delay_s = 0.05
+        return reply
+
+    with serving(by=slow) as server:
+        lists = [[asked(f"{video}{i}") for i in range(6)] for video in "abc"]
+        videos = [threading.Thread(target=asker(server, tmp_path, concurrency=2).ask, args=(each,)) for each in lists]
+        for video in videos:
+            video.start()
+        for video in videos:
+            video.join()
+    assert len(server.requests) == 18
+    assert server.most_at_once == 2
 
 
 def test_no_more_requests_are_under_way_than_the_settings_allow(tmp_path: Path) -> None:
@@ -494,6 +581,22 @@ def test_neither_the_key_nor_the_address_nor_a_picture_is_in_a_file_of_the_store
     assert "picture" not in content
 
 
+@pytest.mark.parametrize("escaped", ["sk-very\\/secret\\/1234567890", "\\u0073k-very/secret/123456789\\u0030"])
+def test_a_key_that_is_said_back_with_escapes_is_stored_nowhere(tmp_path: Path, escaped: str) -> None:
+    key = "sk-very/secret/1234567890"
+    pairs = '{"pairs": ["your key is ' + escaped + '"]}'
+    assert json.loads(pairs)["pairs"] == [f"your key is {key}"]
+    raw = json.dumps(said("CONTENT").body).replace('"CONTENT"', json.dumps(pairs))
+    refusal = json.dumps(said(None, refusal="REFUSAL").body).replace("REFUSAL", f"I will not tell {escaped}")
+    with serving(Scripted(body=raw), Scripted(body=refusal)) as server:
+        answers = asker(server, tmp_path, key=key, concurrency=1).ask([asked("a"), asked("b")])
+    assert answers[0].value == {"pairs": ["your key is ***"]}
+    assert (answers[1].outcome, answers[1].detail) == ("refused", "I will not tell ***")
+    content = "".join(path.read_text() for path in tmp_path.rglob("k*.json"))
+    assert content.count("***") == 2
+    assert "very" not in content
+
+
 def test_two_processes_keep_one_budget_of_the_lake(tmp_path: Path) -> None:
     def slow(request: dict[str, Any]) -> Scripted:
         reply = echo(request)
@@ -511,6 +614,105 @@ def test_two_processes_keep_one_budget_of_the_lake(tmp_path: Path) -> None:
     assert 3600 - 450 < count * 150 <= 3600
     assert len({text[0] for text in server.texts()}) == 2
     assert sorted(path.name for path in (tmp_path / "ledger").iterdir()) == ["lock", "spent.jsonl"]
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "ledger" / "spent.jsonl").read_text().splitlines()]
+
+
+def slowly(request: dict[str, Any]) -> Scripted:
+    reply = echo(request)
+    reply.delay_s = 0.3
+    return reply
+
+
+def test_of_three_threads_with_one_request_one_pays(tmp_path: Path) -> None:
+    with serving(by=slowly) as server:
+        askers = [asker(server, tmp_path, prices=PRICES, concurrency=8) for _ in range(3)]
+        answers: list[Answered] = []
+        threads = [threading.Thread(target=lambda one=one: answers.extend(one.ask([asked("a")]))) for one in askers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert server.texts() == ["a"]
+    assert texts(answers) == ["a"] * 3
+    assert sorted(answer.paid_usd for answer in answers) == [0, 0, 0.00042]
+    assert sorted(one.measured()["calls"] for one in askers) == [0, 0, 1]
+    assert len(lines(tmp_path)) == 1
+    assert list(tmp_path.rglob("k*.lock")) == []
+
+
+def test_of_three_processes_with_the_same_requests_one_pays_for_each(tmp_path: Path) -> None:
+    names = ["a", "b", "c"]
+    with serving(by=slowly) as server:
+        processes = [client(server, tmp_path, names) for _ in range(3)]
+        go(*processes)
+        printed = [json.loads(process.communicate(timeout=60)[0]) for process in processes]
+        assert sorted(server.texts()) == names
+    assert printed == [names] * 3
+    assert len(lines(tmp_path)) == 3
+    assert sorted(path.name for path in (tmp_path / "ledger").iterdir()) == ["lock", "spent.jsonl"]
+
+
+def test_who_waits_for_a_reply_asks_itself_when_the_one_who_asked_is_killed(tmp_path: Path) -> None:
+    def never_at_first(request: dict[str, Any]) -> Scripted:
+        reply = echo(request)
+        reply.delay_s = 5.0 if first.poll() is None else 0.0
+        return reply
+
+    with serving(by=never_at_first) as server:
+        first = client(server, tmp_path, ["a"])
+        with first:
+            go(first)
+            while not server.requests:
+                assert first.poll() is None, first.stderr.read()
+                time.sleep(0.01)
+            threading.Timer(0.3, first.kill).start()
+            (answer,) = asker(server, tmp_path).ask([asked("a")])
+    assert first.returncode == -signal.SIGKILL
+    assert texts([answer]) == ["a"]
+    assert not answer.from_store
+    assert len(lines(tmp_path)) == 1
+
+
+def test_waiting_for_somebody_elses_reply_takes_no_place_from_other_requests(tmp_path: Path) -> None:
+    store, asking = ReplyStore(tmp_path), None
+    with serving(by=echo) as server:
+        asking = asker(server, tmp_path, concurrency=1)
+        held = [replies.digest(asked(name).request, MODEL, 1) for name in ("a", "b")]
+        with ExitStack() as others:
+            for digest in held:
+                others.enter_context(store.alone(digest, wait=lambda: None))
+            answers: list[Answered] = []
+            names = ("a", "b", "c", "d")
+            thread = threading.Thread(target=lambda: answers.extend(asking.ask([asked(name) for name in names])))
+            thread.start()
+            until = time.monotonic() + 20
+            while len(list(store.calls())) < 2 and time.monotonic() < until:
+                time.sleep(0.01)
+            assert server.texts() == ["c", "d"]
+        thread.join()
+    assert texts(answers) == list(names)
+
+
+def test_an_error_does_not_wait_for_somebody_elses_reply(tmp_path: Path) -> None:
+    digest = replies.digest(asked("a").request, MODEL, 1)
+    with serving(refused(401, "who are you?")) as server, ReplyStore(tmp_path).alone(digest, wait=lambda: None):
+        with pytest.raises(ServerError, match="401"):
+            asker(server, tmp_path).ask([asked("a"), asked("b")])
+        assert server.texts() == ["b"]
+
+
+def test_a_reply_that_was_deleted_and_paid_for_again_counts_twice(tmp_path: Path) -> None:
+    with serving(by=echo) as server:
+        (answer,) = asker(server, tmp_path, prices=PRICES).ask([asked("a")])
+        ReplyStore(tmp_path).path(answer.call_id).unlink()
+        asker(server, tmp_path, prices=PRICES).ask([asked("a")])
+        assert len(server.requests) == 2
+        assert [line["cost_usd"] for line in lines(tmp_path)] == [0.00042] * 2
+        with pytest.raises(BudgetError, match="300 tokens are spent"):
+            asker(server, tmp_path, budget_tokens=400).ask([asked("b")])
 
 
 class Interrupting:

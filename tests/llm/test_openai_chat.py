@@ -4,13 +4,14 @@ import base64
 import logging
 import socket
 import time
+import traceback
 
 import pytest
 from pydantic import SecretStr
 
 from gvlm_resources.errors import ServerError, SettingsError
 from gvlm_resources.llm.openai_chat import OpenAIChat
-from gvlm_resources.llm.protocol import ChatRequest, Image
+from gvlm_resources.llm.protocol import ChatRequest, Image, TooLongError
 from tests.llm.server import MODEL, Scripted, refused, said, serving
 
 SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
@@ -241,12 +242,89 @@ def test_a_filtered_reply_is_an_error() -> None:
         "http://169.254.169.254/latest",
         "http://[fe80::1]/v1",
         "http://[broken/v1",
+        "http://127.0.0.1:8000/v1?api-key=secret",
+        "http://127.0.0.1:8000/v1#secret",
+        "127.0.0.1:8000/v1?api-key=secret",
+        "ftp://user:secret@host/v1",
+        "http://host:secret/v1",
     ],
 )
 def test_an_address_that_cannot_be_used_is_refused_before_anything_is_sent(url: str) -> None:
     with pytest.raises(SettingsError) as error:
         client(url)
-    assert "secret" not in str(error.value)
+    assert "secret" not in "".join(traceback.format_exception(error.value)).split("SettingsError")[-1]
+    assert error.value.__cause__ is None
+
+
+def test_an_address_with_a_query_is_told_that_keys_do_not_belong_there() -> None:
+    with pytest.raises(SettingsError, match="carries a query or a fragment") as error:
+        client("http://127.0.0.1:8000/v1?api-key=secret")
+    assert "OPENAI_API_KEY" in error.value.remedy
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\n", f" {KEY}", "schlüssel-1234567"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(SettingsError, match="OPENAI_API_KEY") as error:
+        client("http://127.0.0.1:9/v1", key=key)
+    assert key.strip() not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Scripted(401, '{"error": {"message": "no such key: sk-very\\/secret-1234567890"}}'),
+        Scripted(400, '{"error": {"message": "no such key: \\u0073\\u006B-very/secret-1234567890"}}'),
+        refused(500, 'upstream said {"key": "sk-very\\/secret-1234567890"}', Retry_After="0"),
+        Scripted(200, '{"key": "sk-very\\u002fsecret-1234567890"}'),
+        Scripted(200, "sk-very/secret-1234567890"),
+    ],
+)
+def test_a_key_that_is_said_back_in_an_error_is_in_no_message_and_no_cause(answer: Scripted) -> None:
+    with serving(answer) as server, pytest.raises(ServerError) as error:
+        client(server.base_url, key="sk-very/secret-1234567890").chat(ASKED)
+    shown = str(error.value)
+    assert "***" in shown
+    assert "secret" not in shown
+    assert error.value.__cause__ is None
+    assert error.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, {"message": "Too many.", "code": "context_length_exceeded"}),
+        (400, {"message": "the request exceeds the available context size", "type": "exceed_context_size_error"}),
+        (400, {"message": "This model's maximum context length is 4096 tokens.", "code": 400}),
+        (400, {"message": "'max_completion_tokens' is too large: 9. This model's maximum context length is 8 tokens"}),
+        (400, {"message": "The decoder prompt (length 9) is longer than the maximum model length of 8."}),
+        (400, {"message": "The input (9 tokens) is longer than the model's context length (8 tokens)."}),
+        (400, {"message": "prompt is too long: 9 tokens > 8 maximum"}),
+        (400, {"message": "The input token count (9) exceeds the maximum number of tokens allowed (8)."}),
+        (400, {"message": "too many tokens"}),
+        (400, {"message": "request too large"}),
+        (413, {"message": "Payload Too Large"}),
+        (429, {"message": "Request too large for doom-vl on tokens per min (TPM): Limit 8, Requested 9."}),
+    ],
+)
+def test_a_request_that_is_too_long_is_told_apart_and_not_sent_again(status: int, error: dict[str, object]) -> None:
+    with serving(Scripted(status, {"error": error})) as server, pytest.raises(TooLongError) as raised:
+        client(server.base_url).chat(ASKED)
+    assert len(server.requests) == raised.value.requests == 1
+    assert "reasoning.max_frames" in raised.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "max_tokens is too large: 100000. This model supports at most 16384 completion tokens."),
+        (400, "Only one picture is supported."),
+        (401, "your context length subscription ended"),
+    ],
+)
+def test_what_is_wrong_with_every_request_is_not_taken_for_one_that_is_too_long(status: int, message: str) -> None:
+    with serving(refused(status, message)) as server, pytest.raises(ServerError) as raised:
+        client(server.base_url).chat(ASKED)
+    assert not isinstance(raised.value, TooLongError)
 
 
 @pytest.mark.parametrize(

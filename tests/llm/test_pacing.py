@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gvlm_resources.llm.pacing import Pace, StoppedError
+from gvlm_resources.llm.pacing import Pace, Server, StoppedError
 from gvlm_resources.settings import ServerSettings
 
 
@@ -156,6 +156,51 @@ def test_a_stop_breaks_off_every_wait_until_it_is_lifted() -> None:
         pass
     pace.resume()
     assert starts(pace, clock, 1) == [60]
+
+
+def test_two_who_ask_one_server_share_its_limits() -> None:
+    clock, server = HandClock(), Server()
+    one, other = (Pace(4, requests_per_minute=30, tokens_per_minute=6000, server=server, clock=clock) for _ in "ab")
+    assert starts(one, clock, 1) == [0]
+    assert starts(other, clock, 2, tokens=1000, took=1000) == [2, 12]
+    assert starts(one, clock, 1) == [10]
+    assert (one.waited_s, other.waited_s) == (pytest.approx(10), pytest.approx(12))
+
+
+def test_a_stop_of_one_stops_no_other_who_asks_that_server() -> None:
+    clock, server = HandClock(), Server()
+    one, other = (Pace(1, requests_per_minute=1, server=server, clock=clock) for _ in "ab")
+    one.stop()
+    assert starts(other, clock, 2) == [0, 60]
+    other.resume()
+    with pytest.raises(StoppedError), one.turn(0):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("address", "is_shared"),
+    [
+        ("http://models.example:80/other", True),
+        ("http://MODELS.example/v1", True),
+        ("http://models.example:81/v1", False),
+        ("https://models.example/v1", False),
+        ("http://other.example/v1", False),
+    ],
+)
+def test_one_address_is_one_server_in_this_process(address: str, is_shared: bool) -> None:
+    one = Pace.of(ServerSettings(base_url="http://models.example/v1", concurrency=1))
+    other = Pace.of(ServerSettings(base_url=address, concurrency=1))
+    started = threading.Event()
+
+    def another() -> None:
+        with other.turn(0):
+            started.set()
+
+    thread = threading.Thread(target=another)
+    with one.turn(0):
+        thread.start()
+        assert started.wait(0.4 if is_shared else 10) is not is_shared
+    thread.join()
 
 
 def test_the_settings_of_the_server_give_the_pace() -> None:

@@ -61,6 +61,19 @@ def test_the_users_own_price_comes_before_the_listed_one() -> None:
     assert Prices().cost("gpt-4o", MOST) > 0
 
 
+def test_the_price_of_a_model_is_the_users_own_the_listed_one_or_not_known() -> None:
+    assert Prices(OWN).of_model(MODEL) == OWN[MODEL]
+    assert Prices().of_model("gpt-4o") == Price(prompt_usd=2.5, completion_usd=10)
+    free = Price(prompt_usd=0, completion_usd=0)
+    assert Prices({"gpt-4o": free}).of_model("gpt-4o") == free
+    assert Prices().of_model(MODEL) is None
+
+
+def test_the_users_own_price_holds_for_prompts_of_any_length() -> None:
+    own = {"gemini-2.5-pro": Price(prompt_usd=1, completion_usd=1)}
+    assert Prices(own).cost("gemini-2.5-pro", Usage(1_000_000, 0)) == 1.0
+
+
 def test_an_unknown_price_is_not_nothing() -> None:
     assert Prices().cost("Qwen/Qwen3-VL-8B-Instruct", MOST) is None
 
@@ -84,6 +97,11 @@ def jpeg(width: int, height: int) -> bytes:
     file = io.BytesIO()
     Picture.new("RGB", (width, height)).save(file, "JPEG", comment=b"x" * 500)
     return file.getvalue()
+
+
+def test_a_picture_costs_gpt_4o_mini_what_its_tiles_do() -> None:
+    assert Prices().image_tokens("gpt-4o-mini") == 2833 + 8 * 5667
+    assert Prices().image_tokens("gpt-4o") is None
 
 
 def test_the_size_of_a_picture_is_read_from_its_header() -> None:

@@ -17,27 +17,31 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gvlm_resources import schemas
 from gvlm_resources.dataset.facts import Facts
-from gvlm_resources.dataset.imports.peer import Imported, Rows, pairs_of
+from gvlm_resources.dataset.imports.peer import Imported, PeerError, Rows, pairs_of
 from gvlm_resources.dataset.pairs import Pair
 from gvlm_resources.errors import LakeError
 from gvlm_resources.lake import files
 from gvlm_resources.lake.fingerprint import canonical_json
 from gvlm_resources.lake.layout import Layout
 from gvlm_resources.lake.store import write_table
+from gvlm_resources.settings import Language
 
 PAIRS, FEATURES = "pairs", "features"
 KINDS = (PAIRS, FEATURES)
+LANGUAGES: tuple[str, ...] = get_args(Language)
 TABLES = {"siglip": schemas.SIGLIP, "videomae": schemas.VIDEOMAE, "wav2vec2": schemas.WAV2VEC2}
+MADE_BY = "import@"
 _FOLDER = re.compile(r"features-[0-9a-f]{16}")
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -50,11 +54,30 @@ class Stored:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What is there of one file: `count` pairs in `language`, or vectors, of which `rows` says how many of which."""
+
+    kind: str
+    file: str
+    count: int
+    language: str = ""
+    rows: Mapping[str, int] = field(default_factory=dict)
+
+
 def store_pairs(layout: Layout, video_id: str, rows: Rows, *, file: str, language: str = "en") -> Stored:
-    """Add the questions and answers of a file, named `file` and in `language`, to those imported for a video."""
+    """Add the questions and answers of a file, named `file` and in `language`, to those imported for a video.
+
+    Raises PeerError for a language in which pairs cannot be checked.
+    """
+    if language not in LANGUAGES:
+        raise PeerError(
+            f"pairs in the language {language[:20]!r} cannot be checked against a timeline",
+            remedy=f"import pairs in {', '.join(LANGUAGES)}",
+        )
     before = _pairs(layout, video_id)
     known = {(row["question"], row["answer"]) for row in before}
-    made_by = f"import@{_UNFIT.sub('_', Path(file).name)[:80] or 'file'}"
+    made_by = f"{MADE_BY}{_UNFIT.sub('_', Path(file).name)[:80] or 'file'}"
     added = []
     for said in rows.said:
         if (said.question, said.answer) not in known:
@@ -132,6 +155,21 @@ def digests(layout: Layout, video_id: str) -> dict[str, str]:
     features = _pointer(_file(layout, video_id, FEATURES))
     if features is not None:
         found[FEATURES] = features["digest"]
+    return found
+
+
+def listed(layout: Layout, video_id: str) -> list[Listed]:
+    """What was imported for a video, file by file in the order of their coming: pairs, then features."""
+    files_of = Counter((row["made_by"], row["language"]) for row in _pairs(layout, video_id))
+    found = [
+        Listed(PAIRS, made_by.removeprefix(MADE_BY), count, language) for (made_by, language), count in files_of.items()
+    ]
+    features = _pointer(_file(layout, video_id, FEATURES))
+    if features is not None:
+        rows = features.get("rows")
+        if not isinstance(rows, dict) or not isinstance(features.get("file"), str):
+            raise _damaged(_file(layout, video_id, FEATURES))
+        found.append(Listed(FEATURES, features["file"], sum(rows.values()), rows=rows))
     return found
 
 

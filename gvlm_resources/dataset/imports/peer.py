@@ -3,7 +3,8 @@
 Its files are a list of `{"question", "answer"}`, or of `{"messages": [{"role", "content"}, ...]}`, as JSON or JSON
 lines. They name times in their words alone (`@02:45`, `[04:08]`, `[118.1s]`) and no evidence. So the span of a pair is
 what its times enclose, and its evidence the rows of that stretch that share its words; whether those bear the answer
-out is for `grounding.check` to say. A row that is no pair is counted and named.
+out is for `grounding.check` to say. "After 00:07" is the half minute from there on, and where nothing in it shares the
+pair's words, or the answer counts or denies, all the rest of the video. A row that is no pair is counted and named.
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ from typing import Any
 from gvlm_resources.dataset import pairs as kinds
 from gvlm_resources.dataset.examples.example import EMBEDDING_TOKENS, TOKEN_BOX
 from gvlm_resources.dataset.facts import Event, Facts, Held
+from gvlm_resources.dataset.grounding.grounding_words import NONE
 from gvlm_resources.dataset.pairs import Pair
 from gvlm_resources.errors import GvlmError
 from gvlm_resources.reasoning import vocabulary
 from gvlm_resources.reasoning.citing import spread
-from gvlm_resources.reasoning.times import Relation, VideoClock, find_times
+from gvlm_resources.reasoning.times import Relation, TimeReference, VideoClock, find_times
 from gvlm_resources.timebase import NS_PER_S, Span, ns_from_s
 
 MAX_FILE_BYTES = 256 << 20
 MAX_CHARS = 8_000  # of a question or an answer
 MOMENT_NS = NS_PER_S  # to either side of a named time: its tools sample a frame every half to two seconds
+NEARBY_NS = 30 * NS_PER_S  # how far "after 00:07" and "before 00:07" reach
 MOST_ROWS = 24  # of evidence
 MOST_FRAMES = 8
 LEAST_SHARED = 0.5  # of a row's words that stand in the pair too, where the pair says when
@@ -62,6 +65,31 @@ _CANNOT_TELL = re.compile(
     r"|(?:no|insufficient)\s+(?:information|evidence)\b|is\s+(?:unknown|not\s+(?:stated|mentioned|recorded)))",
     re.I,
 )
+# "after [00:07]": a mark behind such a word is read as a clock.
+_SIDED = re.compile(
+    r"\b(?P<side>after|before|since|until|till|from|by)\s+"
+    r"\[\s*(?P<clock>(?:\d{1,2}:)?\d{1,4}:[0-5]\d(?:\.\d{1,3})?|\d{1,6}(?:\.\d{1,3})?\s*s)\s*\]",
+    re.I,
+)
+_WORD = re.compile(r"\w+")
+# Words that take all that lies on one side of a time, not only what is near it.
+_ALL_OF_IT = re.compile(r"\b(?:since|until|till|by|up\s+to|starting|onwards?|on)\b", re.I)
+_SOON = re.compile(r"(?:right|just|shortly|immediately|directly|soon)\s+(?P<side>before|after)\b", re.I)
+# What stands before a clock in other languages, in the English that `find_times` reads.
+_CLOCK_AHEAD = r"(?=\[?\s*@?\d{1,4}:\d{2})"
+_IN_ENGLISH: Mapping[str, tuple[tuple[re.Pattern[str], str], ...]] = {
+    language: tuple((re.compile(rf"\b(?:{words})\s+{_CLOCK_AHEAD}", re.I), f"{english} ") for words, english in each)
+    for language, each in {
+        "de": (("nach", "after"), ("vor", "before"), ("ab|seit", "since"), ("bis(?: zu)?", "until")),
+        "es": (
+            ("después de(?: las?)?|tras(?: las?)?", "after"),
+            ("antes de(?: las?)?", "before"),
+            ("desde(?: las?)?|a partir de(?: las?)?", "since"),
+            ("hasta(?: las?)?", "until"),
+        ),
+        "fr": (("après", "after"), ("avant", "before"), ("depuis|à partir de", "since"), ("jusqu['’]à", "until")),
+    }.items()
+}
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
 
 
@@ -212,7 +240,7 @@ def _message(message: Any) -> tuple[str | None, Any]:
 
 def _checked(question: Any, answer: Any, where: str) -> Said | str:
     for what, text in (("question", question), ("answer", answer)):
-        if not isinstance(text, str) or not text.strip():
+        if not isinstance(text, str) or not _one_line(text):  # what cannot be seen is no text
             return f"{where}: its {what} is no text, or empty"
         if len(text) > MAX_CHARS:
             return f"{where}: its {what} has {len(text):,} characters, and at most {MAX_CHARS:,} are read"
@@ -231,15 +259,21 @@ def _one_line(text: str) -> str:
 
 
 def _pair(said: Said, facts: Facts, made_by: str, language: str) -> Pair:
+    kind = kind_of(said.question, said.answer)
     clock = VideoClock(facts.duration_ns, MOMENT_NS)
-    stretches = [*_stretches(said.question, clock), *_stretches(said.answer, clock)]
+    named = [_named(text, clock, language) for text in (said.question, said.answer)]
+    denies = _denies(said, kind, language)
+    is_of_all = denies or kind in (kinds.HOW_MANY, kinds.SUMMARY)  # of a side of a time, and not of what is near it
+    stretches = _stretches(named, clock, near=not is_of_all)
+    rows = _evidence(said, facts, stretches, with_events=not denies)
+    if not rows:
+        stretches = _stretches(named, clock, near=False)
+        rows = _evidence(said, facts, stretches, with_events=not denies)
     span = Span(min(s.start_ns for s in stretches), max(s.end_ns for s in stretches)) if stretches else facts.span
-    rows = _evidence(said, facts, stretches)
     spans = [moment for row in rows if (moment := facts.span_of(row)) is not None]
-    frames = _frames(facts, stretches or spans)
     return Pair(
         video_id=facts.video_id,
-        kind=kind_of(said.question, said.answer),
+        kind=kind,
         question=said.question,
         answer=said.answer,
         start_ns=span.start_ns,
@@ -248,8 +282,16 @@ def _pair(said: Said, facts: Facts, made_by: str, language: str) -> Pair:
         made_by=made_by,
         language=language,
         length=_length(said.answer),
-        frames=frames,
-        confidence=min((facts.row(row).confidence for row in rows), default=0.0),
+        frames=_frames(facts, stretches or spans),
+        confidence=min((facts.row(row).confidence for row in rows), default=1.0 if denies else 0.0),
+    )
+
+
+def _denies(said: Said, kind: str, language: str) -> bool:
+    """Whether the answer says that something was not: no row of an event bears that out."""
+    denied = NONE.get(language, frozenset())
+    return kind not in (kinds.WHY, kinds.SUMMARY) and any(
+        word in denied for word in _WORD.findall(said.answer.casefold())
     )
 
 
@@ -265,14 +307,53 @@ def _length(answer: str) -> str:
     return "long" if sentences > 1 else "short" if len(answer.split()) <= 6 else "medium"
 
 
-def _stretches(text: str, clock: VideoClock) -> list[Span]:
-    """The parts of the video that `text` names. A time after its end names none."""
-    moments = [_seconds(found) for found in _BRACKETED.finditer(text)]
-    spans = [clock.around(ns) for ns in moments]
-    plain = _BRACKETED.sub(" ", text)
-    named = (Relation.AT, Relation.BETWEEN)
-    spans += [time.span for time in find_times(plain, clock).references if time.relation in named]
-    return [span for span in spans if span is not None]
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """The times of one text: moments and stretches as they are, and the sides of a time."""
+
+    spans: tuple[Span, ...]
+    after: tuple[TimeReference, ...]
+    before: tuple[TimeReference, ...]
+
+
+def _named(text: str, clock: VideoClock, language: str) -> _Named:
+    """The times that `text` names. One after the end of the video is no part of it."""
+    for pattern, english in _IN_ENGLISH.get(language, ()):
+        text = pattern.sub(english, text)
+    plain = _SIDED.sub(lambda found: f"{found['side']} {found['clock']}", text)
+    moments = [clock.around(_seconds(found)) for found in _BRACKETED.finditer(plain)]
+    references = [time for time in find_times(_BRACKETED.sub(" ", plain), clock).references if time.span is not None]
+    return _Named(
+        tuple(s for s in (*moments, *(t.span for t in references if _side(t) is None)) if s is not None),
+        tuple(time for time in references if _side(time) is Relation.AFTER),
+        tuple(time for time in references if _side(time) is Relation.BEFORE),
+    )
+
+
+def _side(time: TimeReference) -> Relation | None:
+    """Whether it is what comes after a time, or before one; "right after 00:07" is after too."""
+    if found := _SOON.match(time.text):
+        return Relation(found["side"].lower())
+    return time.relation if time.relation in (Relation.AFTER, Relation.BEFORE) else None
+
+
+def _stretches(named: Sequence[_Named], clock: VideoClock, *, near: bool) -> list[Span]:
+    """The parts of the video that texts name. `near`: of what lies on one side of a time, what is near it."""
+    found: list[Span | None] = []
+    for each in named:
+        found += each.spans
+        starts = [time.span.start_ns for time in each.after if time.span is not None]
+        ends = [time.span.end_ns for time in each.before if time.span is not None]
+        if starts and ends and max(starts) < min(ends):  # "after 1:00 and before 2:00"
+            found.append(clock.clamp(max(starts), min(ends)))
+            continue
+        for time, start in zip(each.after, starts, strict=True):
+            is_near = near and not _ALL_OF_IT.search(time.text)
+            found.append(clock.clamp(start, start + NEARBY_NS if is_near else clock.duration_ns))
+        for time, end in zip(each.before, ends, strict=True):
+            is_near = near and not _ALL_OF_IT.search(time.text)
+            found.append(clock.clamp(end - NEARBY_NS if is_near else 0, end))
+    return [span for span in found if span is not None]
 
 
 def _seconds(found: re.Match[str]) -> int:
@@ -284,7 +365,7 @@ def _seconds(found: re.Match[str]) -> int:
     return ns_from_s(total)
 
 
-def _evidence(said: Said, facts: Facts, stretches: Sequence[Span]) -> list[str]:
+def _evidence(said: Said, facts: Facts, stretches: Sequence[Span], *, with_events: bool) -> list[str]:
     """Ids of rows that can bear the pair out, the likeliest MOST_ROWS of them, in the order of time."""
     text = f"{said.question} {said.answer}"
     words = set(vocabulary.telling_words(text))
@@ -294,6 +375,8 @@ def _evidence(said: Said, facts: Facts, stretches: Sequence[Span]) -> list[str]:
     found: list[tuple[float, int, str]] = []
     for row_id, span, row in _rows(facts):
         if stretches and not any(span.overlaps(stretch) for stretch in stretches):
+            continue
+        if isinstance(row, Event) and not with_events:
             continue
         share = _shared(row, words)
         if isinstance(row, Event) and row.kind in asked:

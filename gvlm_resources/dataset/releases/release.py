@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from gvlm_resources.dataset.examples.example import CURRICULA
+from gvlm_resources.dataset.examples.shards import count_tokens
 from gvlm_resources.dataset.pairs import KINDS
 from gvlm_resources.dataset.releases import alike_frames, dedup, mixing, release_write, splits
 from gvlm_resources.dataset.releases.alike_frames import Codes, FrameVectors, Groups
@@ -30,8 +33,8 @@ from gvlm_resources.dataset.releases.alike_text import Texts
 from gvlm_resources.dataset.releases.balance import balance
 from gvlm_resources.dataset.releases.manifest import Joined, Outcome, manifest
 from gvlm_resources.dataset.releases.release_files import INDEX, LINES, MANIFEST, REMOVED, SPEC
-from gvlm_resources.dataset.releases.release_rows import BALANCE, REASONS, Rows
-from gvlm_resources.dataset.releases.release_scan import Scan
+from gvlm_resources.dataset.releases.release_rows import BALANCE, KEPT, LABELS, REASONS, REJECTED, Rows
+from gvlm_resources.dataset.releases.release_scan import Scan, left_out
 from gvlm_resources.dataset.releases.release_shards import of_release
 from gvlm_resources.dataset.releases.release_spec import (
     SPLITS,
@@ -48,6 +51,7 @@ from gvlm_resources.lake.files import sha256
 
 WORK = "build.tmp"  # in the release's folder while it is built
 DRAW_BALANCE, DRAW_ORDER = 2, 3
+_FILTERED = (*LABELS, "pair_id", "confidence", "tokens", "question", "answer", "offset")  # what filters look at
 
 Step = Callable[[str], None]
 
@@ -95,6 +99,47 @@ def _check_words(what: str, given: Sequence[str], known: Sequence[str]) -> None:
     unknown = [word for word in given if word not in known]
     if unknown:
         raise ReleaseError(f"there is no {what} {unknown[0]!r}", remedy=f"use {', '.join(known)}")
+
+
+def would_keep(spec: ReleaseSpec, shards: Mapping[str, Path]) -> dict[str, int]:
+    """How many examples decisions and filters would let in, under `kept`, and how many each reason would leave out.
+
+    The reasons are `rejected` and the words that `removed.parquet` has in `detail`; the most frequent come first. Reads
+    a few columns, no line and no vector: duplicates, balance and what a reviewer's words copy of a prompt are not
+    counted. Raises ReleaseError where a shard is missing or damaged.
+    """
+    decided = {decision.pair_id: decision for decision in spec.decisions}
+    counts: Counter[str] = Counter()
+    for shard in of_release(spec, shards):
+        frame = pl.from_arrow(shard.table(_FILTERED))
+        assert isinstance(frame, pl.DataFrame)
+        frame = _as_decided(frame, decided)
+        reason = pl.when(pl.col("decision") == REJECTED).then(pl.lit(REJECTED)).otherwise(left_out(spec.filters))
+        counts.update(frame.select(reason.alias("reason"))["reason"].to_list())
+    kept = counts.pop(KEPT, 0)
+    return {"kept": kept, **dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))}
+
+
+def pair_ids(spec: ReleaseSpec, shards: Mapping[str, Path]) -> frozenset[str]:
+    """The pairs that the inputs' examples were made of, whatever the filters: what decisions can meet."""
+    return frozenset(
+        pair for shard in of_release(spec, shards) for pair in shard.table(("offset", "pair_id"))["pair_id"].to_pylist()
+    )
+
+
+def _as_decided(frame: pl.DataFrame, decided: Mapping[str, Decision]) -> pl.DataFrame:
+    """The rows with their decision, and with the length that the new words of a fixed one give."""
+    found = [decided.get(pair) for pair in frame["pair_id"].to_list()]
+    tokens = frame["tokens"].to_list()
+    for number, decision in enumerate(found):
+        if decision is not None and decision.decision == "fixed":
+            row = frame.row(number, named=True)
+            new = (decision.question, decision.answer)
+            tokens[number] += sum(map(count_tokens, new)) - sum(map(count_tokens, (row["question"], row["answer"])))
+    told = [decision.decision if decision else "" for decision in found]
+    return frame.with_columns(
+        pl.Series("decision", told, pl.String), pl.Series("tokens", tokens, frame.schema["tokens"])
+    )
 
 
 def build(spec: ReleaseSpec, shards: Mapping[str, Path], out: Path, *, step: Step = lambda name: None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -27,6 +27,7 @@ from gvlm_resources.lake.layout import Layout
 from gvlm_resources.timebase import Span
 
 VERDICTS = ("accepted", "fixed", "rejected")
+UNDECIDED = "undecided"  # what a page and a file call it where nothing is decided
 
 MOST_CHARS = 4_000
 _PAIR_ID = re.compile(r"q[0-9a-f]{16}")
@@ -105,14 +106,28 @@ def decide(
 ) -> Review:
     """Keep a decision about a pair. Of a fixed pair, words that are left empty stay as they are.
 
-    Raises ReviewError where the decision is none, or the new words are no pair.
+    Whoever accepts a pair in the words that a reviewer gave it accepts those: it stays fixed. Raises ReviewError where
+    the decision is none, or the new words are no pair.
     """
+    new = verdict(pair, decision, question=question, answer=answer, note=note, reviewer=reviewer)
+    known = review(layout, pair.pair_id)
+    words = (pair.question, pair.answer)
+    if decision == "accepted" and known is not None and (known.now.question, known.now.answer) == words:
+        new = replace(new, decision="fixed", question=pair.question, answer=pair.answer)
+    return _keep(layout, pair.pair_id, new, _first(pair))
+
+
+def verdict(
+    pair: Reviewable, decision: str, *, question: str = "", answer: str = "", note: str = "", reviewer: str = ""
+) -> Verdict:
+    """A decision about a pair as it would be kept. Raises ReviewError as `decide` does."""
     new = Verdict(decision, note=_line(note), reviewer=_line(reviewer))
     if decision == "fixed":
-        new = replace(new, **dict(zip(("question", "answer"), fixed_words(pair, question, answer), strict=True)))
-    elif decision not in VERDICTS:
-        raise ReviewError(f"{decision[:40]!r} is no decision", remedy=f"write one of {', '.join(VERDICTS)}")
-    return _keep(layout, pair.pair_id, new, _first(pair))
+        return replace(new, **dict(zip(("question", "answer"), fixed_words(pair, question, answer), strict=True)))
+    if decision not in VERDICTS:
+        remedy = f"write one of {', '.join(VERDICTS)}, or {UNDECIDED} to take a decision back"
+        raise ReviewError(f"{decision[:40]!r} is no decision", remedy=remedy)
+    return new
 
 
 def withdraw(layout: Layout, pair_id: str, *, reviewer: str = "") -> Review | None:
@@ -193,6 +208,56 @@ def orphans(release: Release, kept: Sequence[Review]) -> tuple[Review, ...]:
     videos = {video.video_id for video in release.spec.inputs}
     there = set(release.index["pair_id"].to_pylist()) | set(release.removed["pair_id"].to_pylist())
     return tuple(r for r in kept if r.now.decision and r.video_id in videos and r.pair_id not in there)
+
+
+@dataclass(frozen=True, slots=True)
+class Applying:
+    """What becomes of decisions in a release of some videos.
+
+    `met` are about pairs of these videos; `orphans` about pairs of these videos that are made in other words now;
+    `elsewhere` about pairs of other videos.
+    """
+
+    met: tuple[Review, ...]
+    orphans: tuple[Review, ...]
+    elsewhere: tuple[Review, ...]
+
+    @property
+    def total(self) -> int:
+        return len(self.met) + len(self.orphans) + len(self.elsewhere)
+
+    def summary(self) -> str:
+        """In words, for a terminal: "2 of 6 decisions apply; 4 are of pairs that these videos do not have any more"."""
+        if not self.total:
+            return "no decisions"
+        parts = [f"{len(self.met)} of {_counted(self.total, 'decision')} {'applies' if self.total == 1 else 'apply'}"]
+        if count := len(self.orphans):
+            parts.append(f"{_are_of(count)} that these videos do not have any more")
+        if count := len(self.elsewhere):
+            parts.append(f"{_are_of(count)} of other videos")
+        return "; ".join(parts)
+
+
+def applying(kept: Sequence[Review], pair_ids: Collection[str], video_ids: Collection[str]) -> Applying:
+    """Which decisions meet a pair of a release's inputs, before it is made.
+
+    `pair_ids` are those of the examples of the videos `video_ids`: `release.pair_ids` reads them.
+    """
+    videos, pairs = frozenset(video_ids), frozenset(pair_ids)
+    decided = [found for found in kept if found.now.decision]
+    return Applying(
+        met=tuple(one for one in decided if one.pair_id in pairs),
+        orphans=tuple(one for one in decided if one.pair_id not in pairs and one.video_id in videos),
+        elsewhere=tuple(one for one in decided if one.pair_id not in pairs and one.video_id not in videos),
+    )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _are_of(count: int) -> str:
+    return f"{count} is of a pair" if count == 1 else f"{count} are of pairs"
 
 
 def _keep(layout: Layout, pair_id: str, new: Verdict, first: Review) -> Review:

@@ -24,7 +24,7 @@ from gvlm_resources.dataset.cards import card_samples, pictures
 from gvlm_resources.dataset.examples.example import Example
 from gvlm_resources.dataset.releases.release_files import Release
 from gvlm_resources.dataset.review import review, review_words
-from gvlm_resources.dataset.review.review import Review, Reviewable
+from gvlm_resources.dataset.review.review import UNDECIDED, Review, Reviewable
 from gvlm_resources.dataset.review.review_words import Told
 from gvlm_resources.errors import GvlmError
 from gvlm_resources.lake.layout import Layout
@@ -46,7 +46,6 @@ ALWAYS: Mapping[str, str] = {
     "Cache-Control": "no-store",
 }
 FILTERS = ("kind", "video", "split", "writer", "decision")
-UNDECIDED = "undecided"
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
@@ -108,11 +107,13 @@ class Desk:
     hosts: frozenset[str]
     pairs: list[Reviewable] = field(init=False)
     _places: dict[str, int] = field(init=False)
+    _words: dict[str, str] = field(init=False)
     _decided: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.pairs = review.reviewable(self.release)
         self._places = {pair.pair_id: place for place, pair in enumerate(self.pairs)}
+        self._words = {pair.pair_id: f"{pair.question}\n{pair.answer}".casefold() for pair in self.pairs}
         self._decided = {found.pair_id: found.now.decision for found in review.reviews(self.layout)}
 
     def answer(self, request: Request) -> Response:
@@ -176,10 +177,14 @@ class Desk:
         return {"total": len(self.pairs), "states": {name: states[name] for name in (*review.VERDICTS, UNDECIDED)}}
 
     def _step(self, query: Mapping[str, str]) -> dict[str, Any]:
-        """The pair at `from`, or the next or the one before it that the filters let through."""
+        """The pair at `from`, or the next or the one before it that the filters let through.
+
+        `text` is a filter too: all of its words stand in the question or the answer.
+        """
         wanted = {name: query[name] for name in FILTERS if query.get(name)}
+        searched = query.get("text", "").casefold().split()
         start = self._places.get(query.get("from", ""), -1)
-        fitting = [place for place, pair in enumerate(self.pairs) if self._fits(pair, wanted)]
+        fitting = [place for place, pair in enumerate(self.pairs) if self._fits(pair, wanted, searched)]
         step = query.get("step", "next")
         if step == "here" and start >= 0:
             found = start
@@ -192,7 +197,9 @@ class Desk:
             return {**about, "pair": None}
         return {**about, "place": sum(place < found for place in fitting) + 1, "pair": self._shown(self.pairs[found])}
 
-    def _fits(self, pair: Reviewable, wanted: Mapping[str, str]) -> bool:
+    def _fits(self, pair: Reviewable, wanted: Mapping[str, str], searched: Sequence[str]) -> bool:
+        if not all(word in self._words[pair.pair_id] for word in searched):
+            return False
         state = self._decided.get(pair.pair_id) or UNDECIDED
         return all((state if name == "decision" else _value(pair, name)) == value for name, value in wanted.items())
 
@@ -200,10 +207,12 @@ class Desk:
         example = self._example(pair)
         kept = review.review(self.layout, pair.pair_id)
         path = self.sources.source_path(pair.video_id)
+        frames = self._frames(example)
         return {
             **asdict(pair),
             "span": pair.span.label(),
-            "frames": self._frames(example),
+            "frames": frames,
+            "frame_times": [review_words.time_of(frame_id) for frame_id in frames],
             "has_clip": path is not None and path.is_file(),
             "boxes": [list(box) for box in example.boxes],
             "claims": review_words.claims(example.provenance.get("claims", ())),

@@ -10,13 +10,13 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gvlm_resources.dataset.releases.release_files import Release
 from gvlm_resources.dataset.releases.release_spec import Decision
 from gvlm_resources.dataset.review import review
-from gvlm_resources.dataset.review.review import Reviewable, ReviewError, Verdict
+from gvlm_resources.dataset.review.review import UNDECIDED, Reviewable, ReviewError, Verdict
 from gvlm_resources.errors import GvlmError
 from gvlm_resources.lake import files
 from gvlm_resources.lake.layout import Layout
@@ -26,7 +26,6 @@ COLUMNS = (
     *("decision", "new_question", "new_answer", "note"),
 )
 NEEDED = ("pair_id", "decision")
-UNDECIDED = "undecided"
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
@@ -70,17 +69,77 @@ def write_file(
     *,
     evidence: Callable[[Reviewable], str] | None = None,
 ) -> int:
-    """Write every pair with what was decided so far; how many there are. `evidence` says in words what shows a pair."""
+    """Write every pair with what was decided so far; how many there are. `evidence` says in words what shows a pair.
+
+    Raises ReviewError where `target` is there and holds decisions or words that are not in `decisions`, or is no
+    review file: nobody's work is written over.
+    """
     decided = {found.pair_id: found for found in decisions}
+    found = review.reviewable(release)
+    _check_target(target, {pair.pair_id: pair for pair in found}, decided)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    found = review.reviewable(release)
     for pair in found:
         row = _row(pair, decided.get(pair.pair_id), evidence(pair) if evidence else "")
         writer.writerow([guarded(row[name]) for name in COLUMNS])
     files.write_atomic(target, text.getvalue().encode("utf-8-sig"))
     return len(found)
+
+
+def _check_target(target: Path, pairs: Mapping[str, Reviewable], decided: Mapping[str, Decision]) -> None:
+    if target.is_dir():
+        raise ReviewError(f"{target} is a folder", remedy="name a file in it")
+    if not target.exists() or not target.stat().st_size:
+        return
+    try:
+        rows = list(_rows(target))
+    except ReviewError as error:
+        cause = f"{target} is there already, and no review file: {error.cause}"
+        raise ReviewError(cause, remedy="name another file, or delete it") from error
+    open_lines = [line for line, row in rows if _is_open(row, pairs.get(row["pair_id"].strip()), decided)]
+    if open_lines:
+        rest = f" and {len(open_lines) - 1} more" if len(open_lines) > 1 else ""
+        raise ReviewError(
+            f"{target} holds what is not kept yet: line {open_lines[0]}{rest}",
+            remedy=f"apply it first, `gvlm review RELEASE --apply {target}`, or name another file",
+        )
+
+
+def _is_open(row: Mapping[str, str], pair: Reviewable | None, decided: Mapping[str, Decision]) -> bool:
+    """Whether somebody wrote into a row what is not kept."""
+    told = _told(row)
+    if not any((told.decision, told.question, told.answer, told.note)):
+        return False
+    kept = decided.get(row["pair_id"].strip())
+    now = Verdict(kept.decision, kept.question, kept.answer, kept.note) if kept else Verdict("")
+    if told.decision == UNDECIDED:
+        return kept is not None
+    if pair is None:
+        return told != now
+    try:
+        return _as_kept(pair, told) != now
+    except ReviewError:  # it could not be taken as it stands: somebody has to look at it
+        return True
+
+
+def _told(row: Mapping[str, str]) -> Verdict:
+    """What a row says, as it stands."""
+    words = {name: row.get(f"new_{name}", "").strip() for name in ("question", "answer")}
+    return Verdict(row.get("decision", "").strip().lower(), **words, note=row.get("note", "").strip())
+
+
+def _as_kept(pair: Reviewable, told: Verdict) -> Verdict:
+    """What would be kept of a row. Raises ReviewError where nothing would be.
+
+    New words that go with no decision, or with another than `fixed`, could mean two things.
+    """
+    has_words = bool(told.question or told.answer)
+    if not told.decision:
+        raise ReviewError("there are new words or a note, and no decision", remedy="write fixed, or take them out")
+    if told.decision != "fixed" and has_words:
+        raise ReviewError(f"the pair is {told.decision[:40]} and has new words", remedy="write fixed, or take them out")
+    return review.verdict(pair, told.decision, question=told.question, answer=told.answer, note=told.note)
 
 
 def _row(pair: Reviewable, decision: Decision | None, evidence: str) -> dict[str, str]:
@@ -126,28 +185,20 @@ def read_file(source: Path, release: Release, layout: Layout, *, reviewer: str =
 
 def _apply(layout: Layout, pair: Reviewable, row: Mapping[str, str], reviewer: str) -> str:
     """Keep one row's decision; the name of the count that it belongs to."""
-    decision = row["decision"].strip().lower()
-    words = {name: row.get(f"new_{name}", "").strip() for name in ("question", "answer")}
-    note = row.get("note", "").strip()
+    told = _told(row)
     before = review.review(layout, pair.pair_id)
-    if decision == UNDECIDED:
+    if told.decision == UNDECIDED:
         after = review.withdraw(layout, pair.pair_id, reviewer=reviewer)
         return "unchanged" if after == before else "withdrawn"
-    if not decision:
-        if any(words.values()) or note:
-            raise ReviewError("there are new words or a note, and no decision", remedy="write fixed, or take them out")
+    if told == Verdict(""):
         return "unchanged"
-    if decision != "fixed" and any(words.values()):
-        raise ReviewError(f"the pair is {decision[:40]} and has new words", remedy="write fixed, or take them out")
-    if before is not None and _same(before.now, Verdict(decision, words["question"], words["answer"], note)):
+    new = _as_kept(pair, told)
+    if before is not None and replace(before.now, reviewer="") == new:  # who said it does not matter
         return "unchanged"
-    review.decide(layout, pair, decision, **words, note=note, reviewer=reviewer)
-    return decision
-
-
-def _same(now: Verdict, told: Verdict) -> bool:
-    """Whether a row says what is kept; who said it does not matter."""
-    return (now.decision, now.question, now.answer, now.note) == (told.decision, told.question, told.answer, told.note)
+    review.decide(
+        layout, pair, told.decision, question=told.question, answer=told.answer, note=told.note, reviewer=reviewer
+    )
+    return told.decision
 
 
 def _rows(source: Path) -> Iterator[tuple[int, dict[str, str]]]:

@@ -5,10 +5,13 @@ const token = document.documentElement.dataset.token;
 const get = (id) => document.getElementById(id);
 const LABELS = { kind: "All kinds", video: "All videos", split: "All splits", writer: "All writers", decision: "All decisions" };
 const STATES = ["accepted", "fixed", "rejected", "undecided"];
+const SEARCH_MS = 250; // of no key, before a search is asked for
 const LEAD_S = 1.5; // what is seen of the moments before a span
 let pair = null;
 let busy = false;
 let stopAt = null;
+let asked = 0; // of several searches under way, the last one counts
+let waiting = null;
 
 function address(path, fields) {
   return `${path}?${new URLSearchParams({ ...fields, token })}`;
@@ -57,13 +60,27 @@ function makeFilters(found) {
     select.addEventListener("change", () => { select.blur(); move("first"); });
     get("filters").append(select);
   }
+  get("filters").prepend(makeSearch());
   get("filters").elements.decision.value = "undecided";
 }
 
+function makeSearch() {
+  const search = made("input");
+  Object.assign(search, { type: "search", name: "text", placeholder: "Search ( / )", maxLength: 200, autocomplete: "off" });
+  search.setAttribute("aria-label", "Search in questions and answers");
+  search.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => move("first"), SEARCH_MS);
+  });
+  return search;
+}
+
 async function move(step) {
+  const turn = ++asked;
   const from = step === "first" || !pair ? "" : pair.pair_id;
   try {
     const told = await ask("/pair", { ...filters(), from, step });
+    if (turn !== asked) return;
     showProgress(told);
     if (told.pair) {
       show(told.pair, told);
@@ -92,19 +109,30 @@ function show(next, told) {
   get("empty").hidden = true;
   enable(true);
   say(`${told.place} of ${told.fitting}`);
-  const sure = pair.confidence === null ? "" : `, confidence ${pair.confidence.toFixed(2)}`;
-  get("about").textContent =
-    `${pair.kind} · ${pair.video_id} ${pair.span} · ${pair.split} · ${pair.language} · ${pair.made_by}${sure} · ${pair.pair_id}`;
+  showAbout();
   get("question").textContent = pair.question;
   get("answer").textContent = pair.answer;
   leaveFix();
   get("note").value = pair.review ? pair.review.note : "";
   showKept();
   get("claims").replaceChildren(...(pair.claims.length ? pair.claims : ["nothing in figures"]).map((text) => made("li", text)));
-  get("evidence").replaceChildren(...pair.evidence.map(evidenceRow));
+  get("evidence").replaceChildren(...(pair.evidence.length ? pair.evidence.map(evidenceRow) : [noEvidence()]));
   showFrames();
   showClip();
   get("words").scrollTop = 0;
+  window.scrollTo(0, 0); // on a narrow screen the page scrolls as a whole
+}
+
+function showAbout() {
+  const facts = {
+    Kind: pair.kind, Video: `${pair.video_id} ${pair.span}`, Split: pair.split, Writer: pair.made_by, Language: pair.language,
+    Confidence: pair.confidence === null ? "not told" : pair.confidence.toFixed(2), Pair: pair.pair_id,
+  };
+  get("about").replaceChildren(...Object.entries(facts).map(([name, value]) => {
+    const fact = made("div");
+    fact.append(made("dt", name), made("dd", value));
+    return fact;
+  }));
 }
 
 function showKept() {
@@ -116,6 +144,12 @@ function showKept() {
   const words = kept.decision === "fixed" ? `: ${kept.question} — ${kept.answer}` : "";
   const before = kept.before ? `, ${kept.before} decided before` : "";
   get("kept").textContent = `${kept.decision}${by}${before}${words}`;
+}
+
+function noEvidence() {
+  const line = made("tr", undefined, "none");
+  line.append(made("td", "nothing on record in this span"));
+  return line;
 }
 
 function evidenceRow(row) {
@@ -137,10 +171,12 @@ function showFrames() {
   const figures = pair.frames.map((frame, number) => {
     const figure = made("figure");
     const image = made("img");
-    const caption = made("figcaption", frame);
-    image.alt = `frame ${frame}`;
+    const time = pair.frame_times[number];
+    const caption = made("figcaption", time);
+    caption.title = frame;
+    image.alt = `frame at ${time}`;
     image.addEventListener("click", () => image.classList.toggle("large"));
-    image.addEventListener("error", () => { image.hidden = true; caption.textContent = `${frame}: not stored here`; });
+    image.addEventListener("error", () => { image.hidden = true; caption.textContent = `${time}: not stored here`; });
     image.src = address(`/frame/${pair.pair_id}/${number}`, {});
     figure.append(image, caption);
     return figure;
@@ -187,7 +223,8 @@ function enterFix() {
 function leaveFix() {
   get("fix").hidden = true;
   get("edit").lastChild.textContent = " Fix";
-  if (document.activeElement) document.activeElement.blur();
+  const active = document.activeElement;
+  if (active && active.name !== "text") active.blur(); // who types in the search goes on typing
 }
 
 async function decide(decision) {
@@ -221,8 +258,9 @@ async function decide(decision) {
 const fixOrKeep = () => (get("fix").hidden ? enterFix() : decide("fixed"));
 const ACTIONS = {
   a: () => decide("accepted"), e: fixOrKeep, r: () => decide("rejected"), u: () => decide("undecided"), p: playSpan,
-  ArrowRight: () => move("next"), ArrowLeft: () => move("previous"),
+  ArrowRight: () => move("next"), ArrowLeft: () => move("previous"), "/": () => search(),
 };
+const search = () => get("filters").elements.text.focus();
 const BUTTONS = {
   accept: ACTIONS.a, edit: fixOrKeep, reject: ACTIONS.r, undo: ACTIONS.u, play: playSpan,
   next: ACTIONS.ArrowRight, previous: ACTIONS.ArrowLeft,
@@ -230,7 +268,9 @@ const BUTTONS = {
 
 document.addEventListener("keydown", (event) => {
   const large = document.querySelector("img.large");
-  if (event.key === "Escape") {
+  if (event.target.name === "text" && ["Enter", "Escape"].includes(event.key)) {
+    event.target.blur();
+  } else if (event.key === "Escape") {
     if (large) large.classList.remove("large");
     else leaveFix();
   } else if (!get("fix").hidden && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
@@ -250,7 +290,7 @@ get("clip").addEventListener("timeupdate", () => {
 get("clip").addEventListener("error", () => {
   if (!get("clip").getAttribute("src")) return;
   get("clip_note").hidden = false;
-  get("clip_note").textContent = "This browser cannot play the video; its frames are below.";
+  get("clip_note").textContent = "This browser cannot play the video; its frames are there.";
 });
 
 ask("/release", {}).then((told) => {

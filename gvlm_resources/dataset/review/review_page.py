@@ -6,12 +6,14 @@ Nobody else's machine can reach it, and no other page of the same browser can us
 from __future__ import annotations
 
 import secrets
+import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from gvlm_resources.dataset.releases.release_files import Release
 from gvlm_resources.dataset.review.review import ReviewError
@@ -23,6 +25,7 @@ ADDRESS = "127.0.0.1"
 CHUNK_BYTES = 256 * 1024
 IDLE_S = 60
 POLL_S = 0.05
+MOST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,10 @@ def serve(
     """Serve the page in threads of this process until `stop`. Port 0 takes any that is free.
 
     `evidence` gives the rows of a video in words, `frame` a stored frame's JPEG, `source_path` the video's file.
-    Raises ReviewError where the port is taken.
+    Raises ReviewError where the port is none, or taken.
     """
+    if not 0 <= port <= MOST_PORT:
+        raise ReviewError(f"{port} is no port", remedy=f"choose one of 1 to {MOST_PORT}, or 0 for any that is free")
     token = secrets.token_urlsafe(32)
     try:
         server = _Server((ADDRESS, port), _Handler)
@@ -75,6 +80,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     desk: Desk
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that goes away is no error, wherever in a request it does; all others are shown."""
+        if not isinstance(sys.exception(), (ConnectionResetError, BrokenPipeError)):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gvlm_resources.dataset.facts import Event, Facts, Frame, Held, Sight, Sound, Text, Utterance
 from gvlm_resources.dataset.pairs import Claim
+from gvlm_resources.timebase import NS_PER_S, format_clock
+
+_FRAME_ID = re.compile(r"f(\d{12,})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,15 @@ def claim_words(claim: Claim) -> str:
             return f"{when}: “{claim.subject}” is said"
         case "unknown":
             return f"{when}: nothing recorded tells {name}"
+
+
+def time_of(frame_id: str) -> str:
+    """When a frame is, `MM:SS.t`, from its id; the id itself where it tells no time."""
+    found = _FRAME_ID.fullmatch(frame_id)
+    if found is None:
+        return frame_id
+    tenths = int(found[1]) // 100_000  # of the microseconds in the id
+    return f"{format_clock(tenths * NS_PER_S // 10)}.{tenths % 10}"
 
 
 def rows(ids: Sequence[str], facts: Facts) -> list[Told]:

@@ -7,6 +7,7 @@ through the video stretch by stretch with that in hand. What was asked and what 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -30,6 +31,8 @@ from gvlm_resources.settings import SynthesisSettings
 from gvlm_resources.timebase import Span, ns_from_s
 
 CONTEXT, PAIRS = "context", "pairs"  # purposes of a call
+WRITER = "openai"  # as `synthesis.writers` names it
+ANSWERED = ("json", "salvaged", "repaired", "retried")  # outcomes of a call that gave something
 AT_ONCE = 32  # requests whose pictures are in memory at one time
 DETAIL_CHARS = 1_000
 
@@ -51,7 +54,8 @@ class Written:
     """What a language model wrote about one video.
 
     `pairs` are unchecked; those that could not be used as they stood have their reason. `calls` are as in
-    `schemas.QA_CALLS`. `measured` is how the replies came this time, and no part of the result.
+    `schemas.QA_CALLS`. `measured` is how the replies came this time, with `counts` under `came_of_requests`; it is no
+    part of the result.
     """
 
     pairs: list[Pair]
@@ -62,6 +66,42 @@ class Written:
     def context_json(self) -> str:
         """The context as it is stored; `null` where there is none."""
         return context.as_json(self.context)
+
+    def counts(self) -> dict[str, int]:
+        """What came of the requests, the one about the start included; the same whenever it is built.
+
+        `answered` gave pairs or the context; `nothing` said that nothing happens there; `not_asked` is what the video's
+        budget did not hold.
+        """
+        return _counts(self.calls.column("outcome").to_pylist(), len(self.pairs))
+
+    def summary(self) -> str:
+        """The counts in words: "openai: 12 pairs of 5 replies, 3 requests not asked (budget)"."""
+        counts = self.counts()
+        if not counts["requests"]:
+            return f"{WRITER}: nothing to ask about"
+        told = [f"{_number(counts['pairs'], 'pair')} of {_number(counts['answered'], 'reply', 'replies')}"]
+        if nothing := counts["nothing"]:
+            told.append(f"{_number(nothing, 'reply', 'replies')} that nothing happens")
+        told += [f"{counts[name]} {name}" for name in ("unreadable", "refused") if counts[name]]
+        if left := counts["not_asked"]:
+            told.append(f"{_number(left, 'request')} not asked (budget)")
+        return f"{WRITER}: {', '.join(told)}"
+
+
+def _counts(outcomes: Sequence[str], pairs: int) -> dict[str, int]:
+    found = Counter(outcomes)
+    return {
+        "requests": len(outcomes),
+        "answered": sum(found[outcome] for outcome in ANSWERED),
+        **{outcome: found[outcome] for outcome in ("nothing", "unreadable", "refused")},
+        "not_asked": found["budget"],
+        "pairs": pairs,
+    }
+
+
+def _number(count: int, one: str, several: str = "") -> str:
+    return f"{count} {one if count == 1 else several or f'{one}s'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +130,8 @@ def write(facts: Facts, frames: FrameSource, settings: SynthesisSettings, asker:
             rows.append(_row(facts, asker, task.asked, task.shown.span, answered, read))
             pairs += read.pairs
             faults += answered.bad_items + len(read.faults)
-    measured = {"pairs": len(pairs), "items_that_are_no_pair": faults, **asker.measured()}
+    came = _counts([row["outcome"] for row in rows], len(pairs))
+    measured = {"items_that_are_no_pair": faults, "came_of_requests": came, **asker.measured()}
     return Written(pairs, pa.Table.from_pylist(rows, schema=schemas.QA_CALLS), known, measured)
 
 
