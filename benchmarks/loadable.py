@@ -24,7 +24,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -72,7 +72,34 @@ def hf(folder: Path, rows: dict[str, int]) -> str:
                 picture.load()
                 assert frame in row["frames"]
                 pictures += 1
-    return f"datasets {datasets.__version__}: {got}, {pictures} pictures decoded"
+            _check_places(row["embeddings"], row["image_frames"], row["image_tokens"], row["embedding_images"])
+    vectors = _vectors(folder, (row for split in loaded for row in loaded[split].remove_columns("images")))
+    return f"datasets {datasets.__version__}: {got}, {pictures} pictures decoded, {vectors} vectors at tokens"
+
+
+def _check_places(embeddings: list[dict], frames: list[str], tokens: list[int], pictures: list[int]) -> None:
+    assert len(frames) == len(tokens)
+    assert len(embeddings) == len(pictures)
+    assert all(embeddings[token]["id"] == frame for frame, token in zip(frames, tokens, strict=True) if token >= 0)
+    assert all(frames[at] == e["id"] for e, at in zip(embeddings, pictures, strict=True) if at >= 0)
+
+
+def _vectors(folder: Path, lines: Iterable[dict]) -> int:
+    """How many tokens have their vector in the export; 0 where it was made without, and all otherwise."""
+    import pyarrow.parquet as pq
+
+    stored = set()
+    for file in (folder / "vectors").glob("*.parquet"):
+        rows = pq.read_table(file, columns=["video_id", "id"])
+        stored |= {(file.stem, row["video_id"], row["id"]) for row in rows.to_pylist()}
+    if not stored:
+        return 0
+    count = 0
+    for line in lines:
+        for token in line["embeddings"]:
+            assert (token["table"], line["video"], token["id"]) in stored, token
+            count += 1
+    return count
 
 
 def chat(folder: Path, rows: dict[str, int]) -> str:
@@ -281,16 +308,21 @@ def _swift_boxes(template: type, inputs: object) -> int:
 def webdataset(folder: Path, rows: dict[str, int]) -> str:
     import webdataset as package
 
-    got, pictures = dict.fromkeys(rows, 0), 0
+    got, pictures, lines = dict.fromkeys(rows, 0), 0, []
     for split in rows:
         for shard in sorted(folder.glob(f"{split}-*.tar")):
             for sample in package.WebDataset(str(shard), shardshuffle=False).decode("pil"):
                 for number, _ in enumerate(sample["json"]["pictures"]):
                     sample[f"{number}.jpg"].load()
                     pictures += 1
+                line = sample["json"]
+                places = line["pictures"], line["picture_tokens"], line["embedding_pictures"]
+                _check_places(line["embeddings"], *places)
+                lines.append({"video": line["video"], "embeddings": line["embeddings"]})
                 got[split] += 1
     assert got == rows, (got, rows)
-    return f"webdataset {package.__version__}: {got}, {pictures} pictures decoded"
+    vectors = _vectors(folder, lines)
+    return f"webdataset {package.__version__}: {got}, {pictures} pictures decoded, {vectors} vectors at tokens"
 
 
 LOADERS: dict[str, Callable[[Path, dict[str, int]], str]] = {

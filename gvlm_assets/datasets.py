@@ -45,36 +45,24 @@ def _build_examples(work: Work, drafts: Mapping[str, Draft]) -> None:
 
 def _vector_builds(work: Work) -> Mapping[str, str]:
     """Which build of each table of vectors the examples' tokens mean."""
-    if work.settings.examples.features != "imported":
-        return {name: work.recipes[name].fingerprint() for name in stored.VECTOR_IDS}
-    from gvlm_resources.dataset.imports import imports
-
-    digest = imports.digests(work.lake.layout, work.video_id).get(imports.FEATURES, "")
-    return dict.fromkeys(stored.VECTOR_IDS, stored.imported_build(digest))
+    if work.settings.examples.features == "imported":
+        return dict.fromkeys(stored.VECTOR_IDS, releasing.imported_vectors(work.lake, work.video_id)[0])
+    return {name: work.recipes[name].fingerprint() for name in stored.VECTOR_IDS}
 
 
 def _vectors(work: Work) -> "Vectors":
     """Those computed here or, by setting, those imported. Regions are never imported."""
     from gvlm_resources.dataset.examples.vectors import Vectors
 
-    if work.settings.examples.features == "imported":
-        return _imported_vectors(work)
-    paths = {asset: work.upstream(asset).path(name) for asset, (name, _) in stored.VECTOR_IDS.items()}
-    return Vectors.open(work.video_id, paths)
-
-
-def _imported_vectors(work: Work) -> "Vectors":
-    """Those of frames are put at the frames that are sampled now."""
-    from gvlm_resources.dataset.examples.vectors import Vectors
-    from gvlm_resources.dataset.imports import imports, peer_features
-
-    given = imports.stored_features(work.lake.layout, work.video_id)
-    if given is None:
+    if work.settings.examples.features != "imported":
+        paths = {asset: work.upstream(asset).path(name) for asset, (name, _) in stored.VECTOR_IDS.items()}
+        return Vectors.open(work.video_id, paths)
+    _, given = releasing.imported_vectors(work.lake, work.video_id)
+    if not given:
         raise LakeError(
             f"no features were imported for {work.video_id}",
             remedy=f"`gvlm import features FILE --video {work.video_id}`, or set examples.features: computed",
         )
-    given["siglip"] = peer_features.at_frames(given["siglip"], stored.facts(work).frames)
     return Vectors.of_tables(work.video_id, {f"{name}_embeddings": table for name, table in given.items()})
 
 

@@ -83,10 +83,9 @@ def create(
         dedup=parts.Dedup(most_alike=most_alike),
         balance=parts.Balance(largest_share=largest_share),
     )
+    told = releasing.weighed(folder, spec)
     is_new = releasing.record(folder, spec)
-    typer.echo(
-        f"{'created' if is_new else 'known'}  {name}: {len(spec.inputs)} videos, {len(spec.decisions)} decisions"
-    )
+    typer.echo(f"{'created' if is_new else 'known'}  {name}: {len(spec.inputs)} videos; {told}")
     if build:
         _build(name)
 
@@ -204,6 +203,7 @@ def export(
     form: Annotated[str, typer.Option("--format", help="hf, chat, llava, swift or webdataset.")],
     to: Annotated[Path, typer.Option(help="A new folder, or one with an earlier export of the same format.")],
     max_pictures: Annotated[int, typer.Option(min=0, help="Most pictures that one example shows.")] = 16,
+    vectors: Annotated[bool, typer.Option(help="Also the vectors behind the tokens, in hf and webdataset.")] = True,
 ) -> None:
     """Write a release as another tool reads it, with the pictures."""
     from gvlm_resources.dataset.export import write
@@ -211,9 +211,12 @@ def export(
 
     folder = _folder()
     _, release = releasing.stored_release(folder, name)
-    done = write.write(form, release, to, releasing.frames(folder.lake()), Options(max_pictures=max_pictures))
+    lake = folder.lake()
+    options = Options(max_pictures=max_pictures, vectors=vectors)
+    done = write.write(form, release, to, releasing.frames(lake), options, releasing.vectors(lake, release))
     rows = ", ".join(f"{count} {split}" for split, count in done.rows.items())
-    typer.echo(f"{form}: {rows}; {done.pictures} pictures, in {to}")
+    vectors_told = f", {sum(done.vectors.values())} vectors" if done.vectors else ""
+    typer.echo(f"{form}: {rows}; {done.pictures} pictures{vectors_told}, in {to}")
     for note in done.notes:
         typer.secho(f"  note: {note}", dim=True)
 

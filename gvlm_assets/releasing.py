@@ -20,7 +20,10 @@ from gvlm_resources.lake.store import Lake, Result, read_table
 from gvlm_resources.settings import Settings
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from gvlm_resources.dataset.cards.audit import AuditFinding, Known
+    from gvlm_resources.dataset.examples.vectors import Vectors
     from gvlm_resources.dataset.facts import Facts
     from gvlm_resources.dataset.releases.release_files import Release
     from gvlm_resources.dataset.releases.release_spec import Input, ReleaseSpec
@@ -293,18 +296,48 @@ def _computed(lake: Lake, video_id: str) -> dict[str, frozenset[str]]:
     }
 
 
-def _imported(lake: Lake, video_id: str) -> dict[str, frozenset[str]]:
+def imported_vectors(lake: Lake, video_id: str) -> "tuple[str, dict[str, pa.Table]]":
+    """What stands for the fingerprint of a video's imported vectors, and their tables; none where none were."""
     if not lake.layout.imports(video_id).is_dir():
-        return {}
+        return "", {}
     from gvlm_resources.dataset import facts
     from gvlm_resources.dataset.imports import imports, peer_features
 
     given = imports.stored_features(lake.layout, video_id)
     if given is None:
-        return {}
+        return "", {}
     frames = read_table(lake.get("frames", video_id), stored.FRAMES, columns=stored.FRAME_MARKS)
     given["siglip"] = peer_features.at_frames(given["siglip"], facts.frames_of(frames))
-    build = stored.imported_build(imports.digests(lake.layout, video_id)[imports.FEATURES])
+    return stored.imported_build(imports.digests(lake.layout, video_id)[imports.FEATURES]), given
+
+
+def vectors(lake: Lake, release: "Release") -> "Callable[[str], Vectors]":
+    """The vectors that a release's tokens stand for, by video. Raises ReleaseError where they were made anew since."""
+    from gvlm_resources.dataset.examples.vectors import Vectors
+
+    rows = release.index.select(["video_id", "split", "offset"]).to_pylist()
+    first = {row["video_id"]: (row["split"], row["offset"]) for row in reversed(rows)}
+
+    def of(video_id: str) -> Vectors:
+        made = release.example(*first[video_id]).provenance["fingerprints"]
+        build, given = imported_vectors(lake, video_id)
+        if build and build in made.values():
+            return Vectors.of_tables(video_id, {f"{name}_embeddings": table for name, table in given.items()})
+        found = {asset: lake.find(asset, video_id) for asset in stored.VECTOR_IDS}
+        for asset, result in found.items():
+            if result is None or result.fingerprint != made.get(asset):
+                raise ReleaseError(
+                    f"{asset} of {video_id} is not what the release was made with",
+                    remedy="build it with the settings of that time, or export without vectors (--no-vectors)",
+                )
+        paths = {asset: result.path(stored.VECTOR_IDS[asset][0]) for asset, result in found.items() if result}
+        return Vectors.open(video_id, paths)
+
+    return of
+
+
+def _imported(lake: Lake, video_id: str) -> dict[str, frozenset[str]]:
+    build, given = imported_vectors(lake, video_id)
     return {
         f"{asset}@{build}": frozenset(given[asset.removesuffix("_embeddings")].column(column).to_pylist())
         for asset, (_, column) in stored.VECTOR_IDS.items()

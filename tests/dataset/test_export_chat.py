@@ -92,14 +92,14 @@ def test_examples_without_pictures_stand_apart_as_plain_strings(
         {
             "id": tiny.OF_WORDS["id"],
             "messages": [
-                {"role": "user", "content": "How long is it?"},
+                {"role": "user", "content": "<evidence>\n</evidence>\nHow long is it?"},
                 {"role": "assistant", "content": "A minute."},
             ],
         }
     ]
     assert is_conversational(found[0])
     text = maybe_apply_chat_template(found[0], tokenizer)["text"]
-    assert text == "<|user|>How long is it?<|end|><|assistant|>A minute.<|end|>"
+    assert text == "<|user|><evidence>\n</evidence>\nHow long is it?<|end|><|assistant|>A minute.<|end|>"
 
 
 def test_no_pictures_at_all_is_an_export_for_models_that_read_text(tmp_path: Path) -> None:
@@ -109,8 +109,9 @@ def test_no_pictures_at_all_is_an_export_for_models_that_read_text(tmp_path: Pat
     assert not (tmp_path / "chat" / "train.jsonl").exists()
     found = [json.loads(line) for line in (tmp_path / "chat" / "train.text.jsonl").read_text().splitlines()]
     assert [row["id"] for row in found] == [tiny.LONG["id"], tiny.OF_WORDS["id"]]
-    assert found[0]["messages"][0]["content"] == "event row\nHow often did I die by [00:19]?"
+    assert found[0]["messages"][0]["content"] == "<evidence>\nevent row\n</evidence>\nHow often did I die by [00:19]?"
     assert "examples left out, since they hold a box in a frame that is not shown: 1" in exported.notes
+    assert "examples left out, since they have neither a picture nor a timeline to answer from: 2" in exported.notes
 
 
 def test_what_the_system_says_keeps_its_role(folder: Path, tmp_path: Path) -> None:

@@ -2,13 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import datasets
+import pyarrow.parquet as pq
 import pytest
+from huggingface_hub import DatasetCard
 
 from gvlm_resources.dataset.export import hf
 from gvlm_resources.dataset.export.job import MIB, Options
 from gvlm_resources.dataset.export.write import write
+from gvlm_resources.errors import ReleaseError
 from tests.dataset import tiny_release as tiny
 
 
@@ -66,11 +70,54 @@ def test_files_are_parted_by_size_and_keep_the_order(tmp_path: Path) -> None:
     assert loaded["train"]["id"][:] == [line["id"] for line in lines]
 
 
-def test_the_card_of_the_release_is_the_body_of_the_card(tmp_path: Path) -> None:
+HEAD = "---\nlicense: mit\nlanguage:\n- en\ntags:\n- gameplay\nconfigs:\n- config_name: default\n  data_files: x\n---\n"
+
+
+def card(tmp_path: Path, text: str, **given: Any) -> str:
     release = tiny.release(tmp_path / "release")
-    (release.folder / "card.md").write_text("# Tiny, by hand\n")
-    write("hf", release, tmp_path / "hf", tiny.frames)
-    card = (tmp_path / "hf" / "README.md").read_text()
-    assert card.startswith("---\nconfigs: ")
-    assert card.endswith("---\n\n# Tiny, by hand\n")
+    if text:
+        (release.folder / "card.md").write_text(text)
+    write("hf", release, tmp_path / "hf", tiny.frames, **given)
     assert datasets.load_dataset(str(tmp_path / "hf"), cache_dir=str(tmp_path / "cache"))["train"].num_rows == 4
+    return (tmp_path / "hf" / "README.md").read_text()
+
+
+def test_the_card_has_one_head_with_the_licence_of_the_release_and_the_files_of_the_export(tmp_path: Path) -> None:
+    text = card(tmp_path, f"{HEAD}\n# Tiny\n")
+    data = DatasetCard.load(tmp_path / "hf" / "README.md").data.to_dict()
+    assert (data["license"], data["language"], data["tags"]) == ("mit", ["en"], ["gameplay"])
+    assert data["configs"][0]["data_files"][0]["path"] == "data/train-*.parquet"
+    assert text.split("\n").count("---") == 2
+
+
+def test_the_card_tells_how_the_export_is_loaded_and_not_the_release(tmp_path: Path) -> None:
+    body = "\n# Tiny\n\n## How to load it\n\nof the lake\n\n## Intended use\n\nTraining.\n"
+    text = card(tmp_path, HEAD + body, vectors=tiny.vectors)
+    assert "of the lake" not in text
+    assert 'load_dataset("FOLDER")' in text
+    assert "are in `vectors/`" in text
+    assert text.endswith("## Intended use\n\nTraining.\n")
+
+
+def test_a_release_without_a_card_gets_one_that_says_what_is_not_there(tmp_path: Path) -> None:
+    text = card(tmp_path, "")
+    assert "# tiny\n" in text
+    assert "are not in this folder" in text
+
+
+@pytest.mark.parametrize("head", ["---\na: [\n---\n", "---\njust words\n---\n"])
+def test_a_head_that_cannot_be_read_is_an_error(head: str, tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match="the head of the release's card"):
+        card(tmp_path, head)
+
+
+def test_each_picture_names_its_token_and_each_token_its_picture(tmp_path: Path) -> None:
+    release = tiny.release(tmp_path / "release")
+    write("hf", release, tmp_path / "hf", tiny.frames, Options(max_pictures=3))
+    rows = {row["id"]: row for row in pq.read_table(tmp_path / "hf" / "data" / "train-00000.parquet").to_pylist()}
+    long = rows[tiny.LONG["id"]]
+    assert long["image_tokens"] == [0, 10, 19]
+    assert [token for token, picture in enumerate(long["embedding_images"]) if picture >= 0] == [0, 10, 19]
+    assert len(long["embedding_images"]) == len(long["embeddings"])
+    region = rows[tiny.OF_REGION["id"]]
+    assert (region["image_tokens"], region["embedding_images"]) == ([-1], [-1]), "a region is no whole frame"

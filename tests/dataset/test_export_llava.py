@@ -69,12 +69,18 @@ def test_at_most_one_picture_is_what_llava_1_reads_and_several_are_noted(tmp_pat
     assert read(tmp_path / "single", "train")[1]["image"].endswith(f"{tiny.second(3)}.jpg"), "the frame of the box"
 
 
+def test_the_one_picture_is_that_of_the_answer(tmp_path: Path) -> None:
+    release = tiny.release(tmp_path / "release", {"train": [{**tiny.LONG, "timestamps": [[3.0, 4.0]]}]})
+    write("llava", release, tmp_path / "llava", tiny.frames, Options(max_pictures=1))
+    assert read(tmp_path / "llava", "train")[0]["image"].endswith(f"{tiny.second(3)}.jpg")
+
+
 def test_an_empty_split_is_an_empty_list(tmp_path: Path) -> None:
     write("llava", tiny.release(tmp_path / "release", {"train": [tiny.ONE]}), tmp_path / "llava", tiny.frames)
     assert read(tmp_path / "llava", "test") == []
 
 
 def test_turns_that_llava_cannot_take_are_an_error_that_names_the_example(tmp_path: Path) -> None:
-    line = tiny.line("odd", [("human", "One?"), ("human", "Two?"), ("gpt", "Three.")])
+    line = tiny.line("odd", [("human", "<evidence>\n</evidence>\nOne?"), ("human", "Two?"), ("gpt", "Three.")])
     with pytest.raises(ReleaseError, match=line["id"]):
         write("llava", tiny.release(tmp_path / "release", {"train": [line]}), tmp_path / "llava", tiny.frames)

@@ -23,12 +23,13 @@ def snippet(heading: str) -> str:
     return code
 
 
-@pytest.mark.parametrize("name", list(SECTIONS))
+@pytest.mark.parametrize("name", [*SECTIONS, "vectors"])
 def test_the_snippet_loads_the_export(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
-    write(name, tiny.release(tmp_path / "release"), tmp_path / "export", tiny.frames)
+    form = "hf" if name == "vectors" else name
+    write(form, tiny.release(tmp_path / "release"), tmp_path / "export", tiny.frames, vectors=tiny.vectors)
     found: dict = {"FOLDER": str(tmp_path / "export")}
-    exec(snippet(SECTIONS[name]), found)
+    exec(snippet(SECTIONS.get(name, "The vectors at their tokens")), found)
     if name == "hf":
         assert found["example"]["images"][0].size == (tiny.WIDTH, tiny.HEIGHT)
     elif name == "chat":
@@ -36,6 +37,12 @@ def test_the_snippet_loads_the_export(name: str, tmp_path: Path, monkeypatch: py
     elif name == "llava":
         assert len(found["pictures"]) == 16
         assert all((tmp_path / "export" / picture).is_file() for picture in found["pictures"])
+    elif name == "vectors":
+        line, (first, *_, last) = tiny.LONG, found["vectors"]
+        assert first.tolist() == tiny.vector(tiny.VIDEO, "siglip_embeddings", tiny.second(0))
+        assert last.tolist() == tiny.vector(tiny.VIDEO, "wav2vec2_embeddings", tiny.SOUND["id"])
+        assert [part for turn in found["parts"] for part in turn].count("<v>") == 20
+        assert len(found["vectors"]) == len(line["embeddings"])
     else:
         assert len(found["pictures"]) == len(found["line"]["pictures"])
         assert found["line"]["id"] == tiny.OF_WORDS["id"]

@@ -65,7 +65,7 @@ def test_examples_without_pictures_are_messages_alone(folder: Path) -> None:
     assert lines(folder / "train.text.jsonl") == [
         {
             "messages": [
-                {"role": "user", "content": "How long is it?"},
+                {"role": "user", "content": "<evidence>\n</evidence>\nHow long is it?"},
                 {"role": "assistant", "content": "A minute."},
             ]
         }

@@ -12,12 +12,12 @@ from gvlm_resources.dataset.examples.examples import INSTRUCTIONS
 from gvlm_resources.dataset.export.tokens import (
     NO_BOX_FRAME,
     NO_REGION,
+    NOTHING_TO_SEE,
     SHOWN_INSTRUCTIONS,
     Box,
     Picture,
     Seen,
     apart,
-    evenly,
     fractions,
     per_thousand,
     seen,
@@ -64,11 +64,18 @@ def test_a_time_that_is_said_stays_though_tokens_are_left_out() -> None:
     assert text(shown(asked("What of <ts=00:02>? <a>", tiny.SOUND))) == "What of [00:02]? "
 
 
-def test_thinning_is_even_and_keeps_the_first_and_the_last() -> None:
+def test_pictures_beyond_the_most_are_left_out_with_their_times_and_counted() -> None:
     found = shown(tiny.LONG, most=4)
-    assert found.frames == tuple(tiny.second(number) for number in (0, 6, 13, 19))
+    assert found.frames == tuple(tiny.second(number) for number in (0, 6, 10, 19))
     assert found.thinned == 16
-    assert text(found).startswith(f"[00:00]({tiny.second(0)})[00:06]({tiny.second(6)})[00:13]")
+    assert text(found).startswith(f"[00:00]({tiny.second(0)})[00:06]({tiny.second(6)})[00:10]")
+
+
+def test_an_example_with_neither_picture_nor_timeline_is_withheld() -> None:
+    assert shown(tiny.MARKED, most=0).withheld == NOTHING_TO_SEE
+    assert shown(asked("<ts=00:02><a>\nWhat?", tiny.SOUND)).withheld == NOTHING_TO_SEE
+    assert not shown(tiny.MARKED, most=1).withheld
+    assert not shown(tiny.LONG, most=0).withheld
 
 
 def test_thinning_keeps_the_frame_of_a_box_before_others() -> None:
@@ -147,14 +154,6 @@ def test_boxes_are_rounded_to_thousandths_and_to_parts() -> None:
     assert per_thousand(tiny.BOX, 64, 48) == [250, 250, 500, 750]
     assert per_thousand([0, 0, 64.0, 48.0001], 64, 48) == [0, 0, 1000, 1000]
     assert fractions([1, 1, 2, 2], 3, 3) == [0.333, 0.333, 0.667, 0.667]
-
-
-@given(st.integers(0, 60), st.integers(0, 60))
-def test_evenly_gives_distinct_numbers_in_order_and_no_more_than_asked_for(count: int, most: int) -> None:
-    numbers = evenly(count, most)
-    assert len(numbers) == min(count, most)
-    assert numbers == sorted(set(numbers))
-    assert all(0 <= number < count for number in numbers)
 
 
 @given(st.text(alphabet="<|>image/s bo_x", max_size=40))

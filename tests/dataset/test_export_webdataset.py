@@ -29,6 +29,13 @@ def test_every_sample_is_its_line_and_its_pictures(folder: Path) -> None:
         assert [sample["__key__"] for sample in found] == [line["id"] for line in lines]
         for sample, line in zip(found, lines, strict=True):
             pictures = sample["json"].pop("pictures")
+            tokens, of_tokens = sample["json"].pop("picture_tokens"), sample["json"].pop("embedding_pictures")
+            assert [line["embeddings"][token]["id"] for token in tokens if token >= 0] == [
+                frame for frame, token in zip(pictures, tokens, strict=True) if token >= 0
+            ]
+            assert [of_tokens[token] for token in tokens if token >= 0] == [
+                number for number, token in enumerate(tokens) if token >= 0
+            ]
             assert sample["json"] == line
             assert sorted(key for key in sample if key.endswith(".jpg")) == sorted(
                 f"{number}.jpg" for number in range(len(pictures))

@@ -1,6 +1,6 @@
 """A small release with real pictures, written by hand in the format of `release_files`: what its lines say is here.
 
-train       a long example of twenty frames, clips and sound; one with a box; one of a region; one without any token
+train       a long example of twenty frames, clips and sound; one with a box; one of a region; one of a timeline alone
 validation  one frame, and a system turn
 test        an example whose words hold marks of training tools
 """
@@ -11,11 +11,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
 from gvlm_resources import schemas
+from gvlm_resources.dataset.examples.example import ID_COLUMN
+from gvlm_resources.dataset.examples.vectors import Vectors
 from gvlm_resources.dataset.releases.release_files import INDEX, LINES, MANIFEST, REMOVED, SPEC, Release
 from gvlm_resources.dataset.releases.release_spec import Input, ReleaseSpec
 
@@ -79,7 +82,7 @@ LONG = line(
         (
             "human",
             "".join(f"<ts=00:{number:02d}><v>" for number in range(20))
-            + "<ts=00:20><a>\nevent row\nHow often did I die by <ts=00:19>?",
+            + "<ts=00:20><a>\n<evidence>\nevent row\n</evidence>\nHow often did I die by <ts=00:19>?",
         ),
         ("gpt", "Twice: at <ts=00:03> and <ts=00:09>."),
     ],
@@ -100,7 +103,7 @@ OF_REGION = line(
     embeddings=[REGION],
     frames=[second(3)],
 )
-OF_WORDS = line("words", [("human", "How long is it?"), ("gpt", "A minute.")])
+OF_WORDS = line("words", [("human", "<evidence>\n</evidence>\nHow long is it?"), ("gpt", "A minute.")])
 ONE = line(
     "one",
     [("system", "You answer."), ("human", "<ts=00:07><v><v><a>\nWhat is shown?"), ("gpt", "A door.")],
@@ -122,6 +125,27 @@ SPLITS = {"train": [LONG, BOXED, OF_REGION, OF_WORDS], "validation": [ONE], "tes
 
 def frames(video: str, frame_id: str) -> bytes | None:
     return jpeg(video, frame_id)
+
+
+DIMS = {"siglip_embeddings": 4, "videomae_embeddings": 3, "wav2vec2_embeddings": 2, "region_embeddings": 4}
+
+
+def vector(video: str, table: str, row_id: str) -> list[float]:
+    """What stands behind a token: as many numbers as the table's, all known by video, table and id."""
+    digest = hashlib.sha256(f"{video}/{table}/{row_id}".encode()).digest()
+    return [np.float32(number / 256).item() for number in digest[: DIMS[table]]]
+
+
+def vectors(video: str, model: str = "encoder@1") -> Vectors:
+    """The stored vectors of a video: those that the lines name, and some that none names."""
+    ids = {"siglip_embeddings": [second(number) for number in range(30)]}
+    ids |= {one["table"]: [one["id"]] for one in (CLIP, SOUND, REGION)}
+    tables = {}
+    for table, names in ids.items():
+        rows = {ID_COLUMN[table]: names, "vector": [vector(video, table, name) for name in names]}
+        made = pa.table({**rows, "status": ["ok"] * len(names)})
+        tables[table] = made.replace_schema_metadata({"gvlm.model": model, "gvlm.table": table})
+    return Vectors.of_tables(video, tables)
 
 
 def release(folder: Path, splits: dict[str, list[dict[str, Any]]] | None = None) -> Release:

@@ -306,6 +306,7 @@ def _loading(release: Release, index: pl.DataFrame) -> list[Block]:
         ),
         Paragraph(
             "The vectors behind <v>, <r> and <a> are not in these files: each line names them by table and row under "
-            "“embeddings”. The exports for common trainers write them beside the examples."
+            "“embeddings”. The exports hf and webdataset write them beside the examples, below vectors/, unless asked "
+            "not to."
         ),
     ]

@@ -1,7 +1,8 @@
 """A folder for Hugging Face `datasets`: Parquet shards of each split, with typed columns and decoded pictures.
 
 Nothing of a line is lost: `conversations` hold the tokens as they stand, `embeddings` what stands behind them, boxes
-are pixels. `images` are the pictures of `image_frames`.
+are pixels. `images` are the pictures of `image_frames`. `image_tokens` has for each picture the number of its token in
+`embeddings`, `embedding_images` for each of `embeddings` the number of its picture; -1 where there is none.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("conversations", pa.list_(pa.struct([("from", pa.string()), ("value", pa.string())]))),
     ("images", pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))),
     ("image_frames", _STRINGS),
+    ("image_tokens", pa.list_(pa.int32())),
+    ("embedding_images", pa.list_(pa.int32())),
     ("timestamps", pa.list_(pa.list_(pa.float64()))),
     ("embeddings", pa.list_(pa.struct([("token", pa.string()), ("table", pa.string()), ("id", pa.string())]))),
     ("frames", _STRINGS),
@@ -70,22 +73,24 @@ def write(job: Job) -> None:
                 job.rows[split] += 1
 
 
-def front_matter(job: Job) -> dict[str, Any]:
+def configs(job: Job) -> list[dict[str, Any]]:
     """What the card's head tells `datasets`: which files are which split."""
     splits = [{"split": split, "path": f"data/{split}-*.parquet"} for split in SPLITS if job.rows[split]]
-    return {"configs": [{"config_name": "default", "data_files": splits}]}
+    return [{"config_name": "default", "data_files": splits}]
 
 
 def _row(job: Job, example: Example, indexed: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     """The row, and about how many bytes it takes."""
-    frames = job.shown_frames(example)
-    images = [{"bytes": job.album.jpeg(example, frame), "path": f"{frame}.jpg"} for frame in frames]
+    pictured = job.pictured(example)
+    images = [{"bytes": job.album.jpeg(example, frame), "path": f"{frame}.jpg"} for frame in pictured.frames]
     job.album.count += len(images)
     line = as_json(example)
     row = {
         **line,
         "images": images,
-        "image_frames": frames,
+        "image_frames": pictured.frames,
+        "image_tokens": pictured.tokens,
+        "embedding_images": pictured.pictures,
         **{name: indexed[name] for name in (*_FROM_INDEX, "reviewed")},
         "provenance": canonical_json(line["provenance"]),
     }

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from gvlm_resources.dataset.examples.example import Example
 from gvlm_resources.dataset.export.pictures import Album, checked_id
-from gvlm_resources.dataset.export.tokens import Seen, evenly, seen
+from gvlm_resources.dataset.export.thinning import kept
+from gvlm_resources.dataset.export.tokens import Seen, has_picture, seen
 from gvlm_resources.dataset.releases.release_files import Release
 from gvlm_resources.errors import ReleaseError
 
@@ -21,10 +22,14 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`max_pictures` is the most that one example shows; `shard_mib` about the most that one file of shards holds."""
+    """`max_pictures` is the most that one example shows; `shard_mib` about the most that one file of shards holds.
+
+    `vectors` says whether the formats that keep the tokens get the vectors behind them.
+    """
 
     max_pictures: int = 16
     shard_mib: int = 256
+    vectors: bool = True
 
     def __post_init__(self) -> None:
         if self.max_pictures < 0 or self.shard_mib < 1:
@@ -32,6 +37,19 @@ class Options:
                 f"at most {self.max_pictures} pictures and {self.shard_mib} MiB a shard",
                 remedy="ask for 0 pictures or more, and for shards of 1 MiB or more",
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Pictured:
+    """The pictures that go along with a whole example, and where they belong.
+
+    `tokens` has for each of `frames` the number of its token in `embeddings`, `pictures` for each of `embeddings` the
+    number of its picture; -1 where there is none.
+    """
+
+    frames: list[str]
+    tokens: list[int]
+    pictures: list[int]
 
 
 @dataclass
@@ -79,16 +97,15 @@ class Job:
             self._count("marks of tools in the texts, written apart (`<image>` as `< image>`)", found.apart)
             yield example, found
 
-    def shown_frames(self, example: Example) -> list[str]:
-        """The frames whose pictures go along with a whole example: those with boxes first, then evenly."""
-        frames = list(dict.fromkeys(example.frames))
-        boxed = [frame for frame in frames if frame in example.box_frames]
-        rest = [frame for frame in frames if frame not in example.box_frames]
-        most = self.options.max_pictures
-        kept = {boxed[index] for index in evenly(len(boxed), most)}
-        kept |= {rest[index] for index in evenly(len(rest), most - len(kept))}
-        self._thinned(len(frames) - len(kept))
-        return [frame for frame in frames if frame in kept]
+    def pictured(self, example: Example) -> Pictured:
+        """The pictures of a whole example, chosen as `thinning` says."""
+        every = list(dict.fromkeys(example.frames))
+        frames = [every[number] for number in kept(every, example, most=self.options.max_pictures)]
+        self._thinned(len(every) - len(frames))
+        numbers = {frame: number for number, frame in enumerate(frames)}
+        pictures = [numbers.get(e.row_id, -1) if has_picture(example, e) else -1 for e in example.embeddings]
+        tokens = [pictures.index(number) if number in pictures else -1 for number in range(len(frames))]
+        return Pictured(frames, tokens, pictures)
 
     def all_notes(self) -> tuple[str, ...]:
         """What a user has to know of this export, in a fixed order."""

@@ -1,13 +1,11 @@
-"""What an export says of where its pictures and words come from (pure): `SOURCES.md`, and the card of `datasets`."""
+"""What an export says of where its pictures and words come from (pure): `SOURCES.md`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from gvlm_resources.dataset.releases.release_spec import Input
-from gvlm_resources.lake.fingerprint import canonical_json
 from gvlm_resources.timebase import format_clock
 
 SOURCES = "SOURCES.md"
@@ -34,13 +32,6 @@ def sources(name: str, videos: Iterable[Input]) -> str:
             f"- SHA-256 of the file: {_escaped(video.source_sha256)}",
         ]
     return "\n".join(lines) + "\n"
-
-
-def card(name: str, head: Mapping[str, Any], body: str) -> str:
-    """A card with `head` as its YAML, which is written as JSON, a part of YAML; `body` is Markdown."""
-    text = body or f"# {_escaped(name)}\n\nEvery source and its licence: [{SOURCES}]({SOURCES}).\n"
-    fields = [f"{key}: {canonical_json(value)}" for key, value in head.items()]
-    return "\n".join(["---", *fields, "---", "", text])
 
 
 def _escaped(text: str) -> str:

@@ -12,12 +12,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gvlm_resources.dataset.examples.example import TOKEN_BOX, TOKEN_R, Embedding, Example
+from gvlm_resources.dataset.examples.curriculum_text import FENCES
+from gvlm_resources.dataset.examples.example import MODEL, TOKEN_BOX, TOKEN_R, Embedding, Example
 from gvlm_resources.dataset.examples.examples import INSTRUCTIONS
+from gvlm_resources.dataset.export.thinning import kept
 from gvlm_resources.errors import ReleaseError
 
 NO_REGION = "they ask about a region, which has no picture"
 NO_BOX_FRAME = "they hold a box in a frame that is not shown"
+NOTHING_TO_SEE = "they have neither a picture nor a timeline to answer from"
 
 # Said in place of the instructions of a line, which speak of its tokens.
 SHOWN_INSTRUCTIONS = (
@@ -93,15 +96,16 @@ class _Vector:
 
 
 def seen(example: Example, *, most: int) -> Seen:
-    """`example` with at most `most` pictures: those that boxes lie in first, the rest spread evenly.
+    """`example` with at most `most` pictures, chosen as `thinning` says.
 
     Raises ReleaseError where its tokens are not those that it lists.
     """
     turns = _taken_apart(example)
     vectors = [piece for turn in turns for piece in turn if isinstance(piece, _Vector)]
     with_picture = [vector for vector in vectors if has_picture(example, vector.embedding)]
-    chosen = _chosen(with_picture, boxed=set(example.box_frames), most=most)
-    frames = tuple(vector.embedding.row_id for vector in with_picture if vector.number in chosen)
+    shown = kept([vector.embedding.row_id for vector in with_picture], example, most=most)
+    chosen = {with_picture[number].number for number in shown}
+    frames = tuple(with_picture[number].embedding.row_id for number in shown)
     first = {frame: frames.index(frame) for frame in frames}
     marks = [len(_MARK.findall(piece)) for turn in turns for piece in turn if isinstance(piece, str)]
     boxes = iter([Box(number, first.get(frame, -1)) for number, frame in enumerate(example.box_frames)])
@@ -125,15 +129,6 @@ def seen(example: Example, *, most: int) -> Seen:
 def has_picture(example: Example, embedding: Embedding) -> bool:
     """Whether the vector is that of a whole frame that the example shows."""
     return embedding.table == "siglip_embeddings" and embedding.row_id in example.frames
-
-
-def evenly(count: int, most: int) -> list[int]:
-    """At most `most` of the numbers below `count`, spread evenly, the first and the last among them."""
-    if count <= most:
-        return list(range(count))
-    if most <= 1:
-        return [count // 2][:most]
-    return [round(number * (count - 1) / (most - 1)) for number in range(most)]
 
 
 def per_thousand(box: Sequence[float], width: int, height: int) -> list[int]:
@@ -166,7 +161,13 @@ def _withheld(example: Example, frames: tuple[str, ...]) -> str:
         return NO_BOX_FRAME
     if not frames and any(embedding.token == TOKEN_R for embedding in example.embeddings):
         return NO_REGION
-    return ""
+    return "" if frames or _has_timeline(example) else NOTHING_TO_SEE
+
+
+def _has_timeline(example: Example) -> bool:
+    """Whether the rows that were retrieved stand in what is asked, were they none."""
+    asked = (turn.value for turn in example.conversations if turn.speaker != MODEL)
+    return any(line == FENCES[0] for value in asked for line in value.split("\n"))
 
 
 def _taken_apart(example: Example) -> list[list[str | _Time | _Vector]]:
@@ -208,18 +209,6 @@ def _mismatch(example: Example, found: str) -> ReleaseError:
         f"{len(example.boxes)} boxes and {len(example.box_frames)} frames of boxes",
         remedy="delete this release's result and build it again",
     )
-
-
-def _chosen(vectors: Sequence[_Vector], *, boxed: set[str], most: int) -> set[int]:
-    """Numbers of the vectors whose pictures are shown."""
-    first: dict[str, int] = {}
-    for vector in vectors:
-        if vector.embedding.row_id in boxed:
-            first.setdefault(vector.embedding.row_id, vector.number)
-    needed = list(first.values())
-    kept = {needed[index] for index in evenly(len(needed), most)}
-    rest = [vector.number for vector in vectors if vector.number not in first.values()]
-    return kept | {rest[index] for index in evenly(len(rest), most - len(kept))}
 
 
 def _pieces(turn: list[str | _Time | _Vector], chosen: set[int], boxes: Iterator[Box]) -> tuple[Piece, ...]:

@@ -25,12 +25,18 @@ def write(job: Job) -> None:
 
 
 def _files(job: Job, example: Example) -> list[tuple[str, bytes]]:
-    """Names and content of one sample. The line says of which frame each picture is: `pictures`, in their order."""
-    frames = job.shown_frames(example)
-    job.album.count += len(frames)
-    line = json_text({**as_json(example), "pictures": frames})
+    """Names and content of one sample. The line says where each picture belongs: see `job.Pictured`."""
+    pictured = job.pictured(example)
+    job.album.count += len(pictured.frames)
+    places = {
+        "pictures": pictured.frames,
+        "picture_tokens": pictured.tokens,
+        "embedding_pictures": pictured.pictures,
+    }
+    line = json_text({**as_json(example), **places})
     pictures = [
-        (f"{example.example_id}.{number}.jpg", job.album.jpeg(example, frame)) for number, frame in enumerate(frames)
+        (f"{example.example_id}.{number}.jpg", job.album.jpeg(example, frame))
+        for number, frame in enumerate(pictured.frames)
     ]
     return [(f"{example.example_id}.json", line.encode()), *pictures]
 
