@@ -1,12 +1,14 @@
 """A release of 1,000 generated videos: examples a second by step, memory, and whether it is the same each time.
 
-    python benchmarks/release.py [--videos 1000] [--examples 300] [--dim 192] [--folder DIR] [--threads 2]
+    python benchmarks/release.py [--videos 1000] [--examples 300] [--dim 192] [--families 0.05] [--folder DIR]
+        [--threads 2]
 
 Shards are generated once under the folder, and kept there where one is named (tests/dataset/shard_maker.py: copied
-footage, repeated templates, one title screen a game). Each build runs in a process of its own: one of a tenth of the
-videos, two of all, and one that is killed with SIGKILL while it writes lines and is then started again in the same
-folder. All three releases must be byte-equal. CPU counts every thread; memory is the most that was resident, libraries
-included.
+footage, repeated templates, one title screen a game). `--families` is the share of questions whose words are one
+sentence with one free word: the worst that a comparison of words can meet. Each build runs in a process of its own:
+one of a tenth of the videos, two of all, and one that is killed with SIGKILL while it writes lines and is then started
+again in the same folder. All three releases must be byte-equal. CPU counts every thread; memory is the most that was
+resident, libraries included.
 """
 
 from __future__ import annotations
@@ -102,6 +104,7 @@ def main() -> int:
     parser.add_argument("--videos", type=int, default=1000)
     parser.add_argument("--examples", type=int, default=300)
     parser.add_argument("--dim", type=int, default=192)
+    parser.add_argument("--families", type=float, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--build", nargs=3, metavar=("SHARDS", "VIDEOS", "OUT"), help=argparse.SUPPRESS)
@@ -112,11 +115,12 @@ def main() -> int:
         return 0
     with ExitStack() as stack:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gvlm-release-")))
-        shards = folder / f"shards-{options.videos}-{options.examples}-{options.dim}"
+        shards = folder / f"shards-{options.videos}-{options.examples}-{options.dim}-{options.families:g}"
         if not shards.is_dir():
             part = shards.with_name(f"{shards.name}.part")
             shutil.rmtree(part, ignore_errors=True)
-            shard_maker.library(part, videos=options.videos, examples=options.examples, dim=options.dim)
+            sizes = {name: getattr(options, name) for name in ("videos", "examples", "dim", "families")}
+            shard_maker.library(part, **sizes)
             part.rename(shards)
         outs = [folder / name for name in ("tenth", "first", "second", "killed")]
         for out in outs:

@@ -351,6 +351,7 @@ class ExampleSettings(Section):
     long_s: float = Field(default=300.0, ge=10)
     long_frames: int = Field(default=64, ge=2, le=1024)
     max_rows: int = Field(default=40, ge=0)
+    timeline_dropout: float = Field(default=0.3, ge=0, le=1)
     features: Literal["computed", "imported"] = "computed"
 
 

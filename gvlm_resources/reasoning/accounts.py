@@ -239,7 +239,7 @@ def listing(telling: Telling) -> Passage:
     if telling.question.target.which is not None:
         return when(telling)
     told = count(telling)
-    if re.search(r"\bwhere\b", telling.question.text, re.I):
+    if re.search(r"\bwhere\b", telling.question.read_as, re.I):
         return Passage(
             f"{told.text} The timeline knows times, not places: the frames at these moments show where.", supported=True
         )
@@ -416,7 +416,7 @@ def how_long(telling: Telling) -> Passage:
 
 def _lives(telling: Telling) -> Passage:
     """Each life from the start or the last respawn to the death that ended it."""
-    if re.search(r"\bdead\b", telling.question.text, re.I):
+    if re.search(r"\bdead\b", telling.question.read_as, re.I):
         return _gaps(telling)
     start_ns, born, number, parts = 0, None, 0, []
     for row in telling.evidence.rows:

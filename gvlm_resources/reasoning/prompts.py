@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gvlm_resources.reasoning import phrases
 from gvlm_resources.reasoning.citing import as_row, spread
@@ -22,6 +22,11 @@ from gvlm_resources.timeline import render
 
 MAX_ROWS = 120  # about 5,000 tokens
 MAX_TEXT_CHARS = 240
+LABEL_SHARE = 0.8  # of a video: what stands on the screen for longer is a label of the HUD
+_ABOUT_TEXT = re.compile(r"\b(?:texts?|written|writing|reads?|words?|signs?|labels?|letters?|say|says|said)\b", re.I)
+_ROWS = ("rows", "unmatched", "elsewhere", "anchors", "context")
+_UNITS = {"damage": "health", "heal": "health", "armor": "armor"}
+_CHANGE = re.compile(r"\(([a-z][a-z _]*) [0-9.]+ to [0-9.]+\)", re.I)
 REPLY_NAME = "cited_answer"
 REPLY_SCHEMA = {
     "type": "object",
@@ -70,6 +75,7 @@ class Prompt:
 
 def write(question: Question, evidence: Evidence, *, max_rows: int = MAX_ROWS) -> Prompt:
     """The prompt for a question; rows that answer it come before those around them when there is no room for all."""
+    evidence = without_labels(question, evidence)
     rows, left_out = chosen_rows(evidence, max_rows)
     parts = [
         f"Question: {quoted(question.text, limit=1_000)}",
@@ -81,7 +87,27 @@ def write(question: Question, evidence: Evidence, *, max_rows: int = MAX_ROWS) -
 
 def timeline(question: Question, evidence: Evidence, *, max_rows: int = MAX_ROWS) -> str:
     """What a prompt shows of the evidence, without the question and what to do with it: for training on the same."""
+    evidence = without_labels(question, evidence)
     return "\n".join(_shown(question, evidence, *chosen_rows(evidence, max_rows)))
+
+
+def without_labels(question: Question, evidence: Evidence) -> Evidence:
+    """The evidence without texts that tell nothing, unless the question is about texts.
+
+    Those are scraps of fewer than two letters, and labels that stand on the screen for nearly the whole video.
+    """
+    if "message" in question.target.kinds or _ABOUT_TEXT.search(question.read_as):
+        return evidence
+    lengths = {video.video_id: video.duration_ns for video in evidence.videos}
+
+    def tells(row: Row) -> bool:
+        if row.source != "text" or _is_named(row.text, question.read_as):
+            return True
+        stands = row.end_ns - row.start_ns >= LABEL_SHARE * lengths.get(row.video_id, row.end_ns)
+        return not stands and sum(char.isalpha() for char in row.text) >= 2
+
+    kept = {name: tuple(row for row in getattr(evidence, name) if tells(row)) for name in _ROWS}
+    return replace(evidence, **kept)
 
 
 def _shown(question: Question, evidence: Evidence, rows: Sequence[Row], left_out: int) -> list[str]:
@@ -92,6 +118,12 @@ def _shown(question: Question, evidence: Evidence, rows: Sequence[Row], left_out
     if left_out:
         parts.append(f"{left_out} more rows were found and are not shown.")
     return parts
+
+
+def _is_named(text: str, question: str) -> bool:
+    """Whether a question names a text by its words, as "when did ARM5 appear" does."""
+    words = re.escape(text.strip())
+    return any(map(str.isalnum, text)) and re.search(rf"(?<!\w){words}(?!\w)", question, re.I) is not None
 
 
 def chosen_rows(evidence: Evidence, max_rows: int) -> tuple[tuple[Row, ...], int]:
@@ -172,10 +204,18 @@ def _event_figures(rows: Sequence[Row], where: str) -> list[str]:
     lines = []
     for kind in dict.fromkeys(row.kind or row.source for row in rows):
         found = [row for row in rows if (row.kind or row.source) == kind]
-        total = sum(abs(row.value) for row in found if row.value is not None)
+        amounts = [row for row in found if row.value is not None]
+        one_unit = len({_unit(row) for row in amounts}) == 1
+        total = sum(abs(row.value or 0) for row in amounts) if one_unit else 0
         amount = f", amounts add up to {phrases.amount(total)}" if total else ""
         lines.append(f"- {phrases.counted(len(found), kind)}{where}, {found[0].clock} to {found[-1].clock}{amount}")
     return lines
+
+
+def _unit(row: Row) -> str:
+    """What the amount of a row is an amount of: health cannot be added to bullets."""
+    named = _CHANGE.search(row.text)
+    return _UNITS.get(row.kind) or (named[1].lower() if named else row.subject)
 
 
 def _state_figures(rows: Sequence[Row], where: str) -> list[str]:

@@ -1,7 +1,8 @@
 """A question as it was asked, taken apart (pure): what it asks for, about which events, and when.
 
 `parse` never guesses a meaning it has no words for: what it does not know stays in `words` and `search_text`, and the
-question becomes `Ask.OPEN`, a search. Questions are read as English, in the first, second or third person.
+question becomes `Ask.OPEN`, a search. Questions are read as English, in the first, second or third person;
+`languages.read` puts other languages into that English first.
 """
 
 from __future__ import annotations
@@ -103,6 +104,7 @@ class Question:
     life: int | None  # of a HOW_LONG: which life, counted as `EventQuery.which` is
     is_outside: bool  # times were given, and no part of the video lies there
     notes: tuple[str, ...]
+    read_as: str  # the English that was taken apart: `text`, or what languages.py made of it
 
 
 def parse(text: str, *, duration_ns: int, moment_window_s: float) -> Question:
@@ -113,7 +115,7 @@ def parse(text: str, *, duration_ns: int, moment_window_s: float) -> Question:
     line = clean(text)
     clock = VideoClock(duration_ns, max(1, round(moment_window_s * NS_PER_S)))
     found = clocks.find_times(line, clock)
-    rest, anchors = _take_anchors(found.rest)
+    rest, anchors = _take_anchors(_HUD_COUNT.sub(_value, _LOOK_FOR.sub("", found.rest)))
     spans = clocks.steer(found.references)
     kinds = vocabulary.find_kinds(rest)
     threshold = _threshold(rest)
@@ -141,7 +143,13 @@ def parse(text: str, *, duration_ns: int, moment_window_s: float) -> Question:
         life=which if is_life else None,
         is_outside=not spans and (bool(found.references) or (bool(found.unread) and ask is Ask.WHAT_HAPPENED)),
         notes=found.notes,
+        read_as=line,
     )
+
+
+def _value(found: re.Match[str]) -> str:
+    what = (found["what"] or "ammo").lower()
+    return "rockets" if what == "missiles" else what
 
 
 def clean(text: str) -> str:
@@ -399,7 +407,7 @@ _COUNT = re.compile(
     re.I,
 )
 _TOTAL = re.compile(
-    r"\bhow\s+much\b|\btotal\s+(?:amount|damage|health|healing)\b|\bsum\s+of\b|\bdamage\b.*\b(?:in\s+total|altogether|overall)\b",
+    r"\bhow\s+much\b|\badd(?:s|ed)?\s+up\b|\btotal\s+(?:amount|damage|health|healing)\b|\bsum\s+of\b|\bdamage\b.*\b(?:in\s+total|altogether|overall)\b",
     re.I,
 )
 _WHEN = re.compile(
@@ -434,6 +442,17 @@ _HAPPENED = re.compile(
 )
 _HOW_LONG = re.compile(
     r"\bhow\s+long\b|\bwhat\s+is\s+the\s+(?:length|duration)\b|\b(?:length|duration)\s+of\s+the\s+(?:video|recording|clip)\b",
+    re.I,
+)
+# "Find the moment at which" orders a search; "did I find the key" tells of a pickup.
+_LOOK_FOR = re.compile(
+    r"^(?:please\s+)?find\s+(?=(?:the|my)\s+(?:\w+\s+){0,2}(?:moment|time|point|second)\b|.*\b(?:on\s+the\s+screen|in\s+the\s+picture)\b)",
+    re.I,
+)
+# "The number of bullets" is a value that the HUD shows; "the number of bullets fired" is a count.
+_HUD_COUNT = re.compile(
+    r"\b(?:number\s+of\s+(?P<what>bullets|shells|rockets|missiles|cells)|(?:ammo|ammunition)(?:\s+count)?\s+of\s+the\s+weapon\s+in\s+hand)\b"
+    r"(?!\s+(?:that\s+)?(?:\w+\s+){0,2}(?:picked|fired|used|spent|shot|found|collected|got|pickups?))",
     re.I,
 )
 _LIFE = re.compile(rf"\bsurviv|\balive\b|\blive[ds]?\b|\blife\b|\bdead\b|\b(?:did|do|does)\s+{_WHO}\s+last\b", re.I)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from gvlm_resources.errors import QuestionError
-from gvlm_resources.reasoning import vocabulary
+from gvlm_resources.reasoning import languages, vocabulary
 from gvlm_resources.reasoning.protocol import (
     FRAME,
     RAISED,
@@ -31,7 +31,7 @@ from gvlm_resources.reasoning.protocol import (
     StateReading,
     Video,
 )
-from gvlm_resources.reasoning.question import Anchor, AnchorRelation, Ask, EventQuery, Question, parse
+from gvlm_resources.reasoning.question import Anchor, AnchorRelation, Ask, EventQuery, Question
 from gvlm_resources.reasoning.times import Relation
 from gvlm_resources.settings import ReasoningSettings
 from gvlm_resources.timebase import NS_PER_S, Span, format_clock
@@ -102,7 +102,7 @@ def answer(
     started = time.perf_counter()
     videos = chosen_videos(source, video_id)
     longest = max(video.duration_ns for video in videos)
-    question = parse(question_text, duration_ns=longest, moment_window_s=settings.moment_window_s)
+    question = languages.read(question_text, duration_ns=longest, moment_window_s=settings.moment_window_s)
     evidence = gather(question, videos, source, settings)
     retrieve_ms = (time.perf_counter() - started) * 1000
     composed = core.compose(question, evidence, source)
@@ -156,7 +156,7 @@ def gather(
         if named.rows:
             return _finish(named, tracer, video_id)
     draft = _searched(question.search_text, draft, tracer, video_id, settings.top_k)
-    if asks_to_see(question.text) or not any(is_about(row, question.words) for row in draft.rows):
+    if asks_to_see(question.read_as) or not any(is_about(row, question.words) for row in draft.rows):
         draft = _looked(question, draft, tracer, video_id, settings.top_k)
     return _finish(draft, tracer, video_id)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from gvlm_resources.reasoning import prompts, retrieve
+from gvlm_resources.reasoning import languages, prompts, retrieve
 from gvlm_resources.reasoning.protocol import EvidenceSource
-from gvlm_resources.reasoning.question import parse
 from gvlm_resources.settings import ReasoningSettings
 
 
@@ -13,6 +12,8 @@ def timeline_for(
 ) -> str:
     """The evidence of a question about one video as its prompt has it, at most `max_rows` rows of it."""
     videos = retrieve.chosen_videos(source, video_id)
-    question = parse(question_text, duration_ns=videos[0].duration_ns, moment_window_s=settings.moment_window_s)
+    question = languages.read(
+        question_text, duration_ns=videos[0].duration_ns, moment_window_s=settings.moment_window_s
+    )
     evidence = retrieve.gather(question, videos, source, settings)
     return prompts.timeline(question, evidence, max_rows=max_rows)

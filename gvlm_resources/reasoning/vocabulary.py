@@ -54,7 +54,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     (
         "respawn",
         r"re-?spawn(?:s|ed|ing)?|c(?:ome|ame|oming)\s+back(?:\s+to\s+life)?|reviv(?:e|es|ed|al)|reborn|restart(?:s|ed|ing)?"
-        r"|start(?:ed)?\s+over|new\s+life",
+        r"|start(?:ed)?\s+over|new\s+life|return(?:s|ed|ing)?\s+to\s+life",
     ),
     (
         "weapon_change",
@@ -82,8 +82,14 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         r"|(?:get|got|gets|getting|find|found|finds|finding)(?=\s+(?:\w+\s+)?(?:ammo|armou?r|health|items?|weapons?|keys?|keycards?|"
         r"shells|bullets|rockets|cells|medi?kits?|stimpacks?)\b)|items?(?!\s+(?:list|box))|power-?ups?",
     ),
-    ("scene_change", r"(?:scene|camera)\s+(?:changes?|cuts?)"),
-    ("black_screen", r"black\s+(?:screens?|frames?)"),
+    (
+        "scene_change",
+        r"(?:scene|camera)\s+(?:changes?|cuts?)|picture\s+chang(?:e|es|ed)(?:\s+abruptly)?|(?:abrupt\s+)?changes?\s+of\s+the\s+picture",
+    ),
+    (
+        "black_screen",
+        r"black\s+(?:screens?|frames?)|(?:screen|picture)\s+(?:go|goes|went|turn(?:s|ed)?|became)\s+black",
+    ),
     (
         "message",
         r"messages?|notifications?|(?:on-?\s?screen|hud)\s+(?:text|line)|text\s+on\s+(?:the\s+)?screen|(?:hud|screen|game)\s+"

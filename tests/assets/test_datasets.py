@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from gvlm_assets import definitions, environment
 from gvlm_resources.dataset.pairs import pairs_of
@@ -159,3 +160,40 @@ def test_pairs_made_elsewhere_are_checked_like_any_others(copied: Project, tmp_p
     (imported,) = [row for row in rows if row["made_by"].startswith("import@")]
     assert (imported["status"], imported["answer"]) == ("filtered", pairs[0]["answer"])
     assert imported["reason"]
+
+
+def test_vectors_made_elsewhere_stand_behind_the_tokens_of_a_release(copied: Project, tmp_path: Path) -> None:
+    key = video_of(copied)
+    theirs = features_file(tmp_path, seconds=10)
+    assert copied.gvlm("import", "features", str(theirs), "--video", key).returncode == 0
+    (copied.root / "gvlm.yaml").write_text("examples: {features: imported}\n")
+    done = copied.gvlm("build", key)
+    assert built_and_skipped(done.stdout)[0] == {"training_examples"}, done.stderr
+    made = copied.gvlm("release", "create", "theirs", "--train", "1", "--validation", "0", "--test", "0")
+    assert "broken_references" not in made.stderr
+    found = release(copied, "theirs")
+    assert {e.table for example in found.examples("train") for e in example.embeddings} >= {"siglip_embeddings"}
+    out = tmp_path / "hf"
+    assert copied.gvlm("release", "export", "theirs", "--format", "hf", "--to", str(out)).returncode == 0
+    vectors = pq.read_table(out / "vectors" / "siglip_embeddings.parquet")
+    assert len(vectors.column("vector")[0]) == 1152
+
+
+def features_file(folder: Path, *, seconds: int) -> Path:
+    """Features as gameplay-vision-llm stores them, of random numbers."""
+    draw = torch.Generator().manual_seed(0)
+
+    def made(dim: int) -> torch.Tensor:
+        return torch.randn(dim, generator=draw)
+
+    spans = [(start, start + 5.0) for start in range(0, seconds - 5, 2)]
+    data = {
+        "siglip": [{"timestamp": float(s), "embedding": made(1152), "shape": [1152]} for s in range(seconds)],
+        "videomae": [
+            {"start_time": float(a), "end_time": b, "embedding": made(768), "source_frame_count": 16} for a, b in spans
+        ],
+        "wav2vec2": [{"start_time": float(a), "end_time": b, "embedding": made(1024)} for a, b in spans],
+    }
+    file = folder / "piece_embeddings.pt"
+    torch.save(data, file)
+    return file

@@ -2,7 +2,8 @@
 
 A library is games, videos and examples. Frames of a video wander about its game's mean as those of a play do; every
 fifth video is an earlier one encoded again; every video begins with its game's title screen. Questions repeat templates
-whose words are the same in all videos, with clocks and counts in them, and free sentences in between.
+whose words are the same in all videos, with clocks and counts in them, and free sentences in between. A share of the
+questions, where one is asked for, is of two families: one sentence each, long or short, with one word that is free.
 """
 
 from __future__ import annotations
@@ -85,6 +86,7 @@ TEMPLATES: dict[str, tuple[str, str]] = {
     "said_or_shown": ("What is shown on the screen?", "It reads {a} {b} {n}."),
     "unanswerable": ("What is the name of the player?", "It cannot be told from the video."),
 }
+LONG_SENTENCE, SHORT_SENTENCE = 70, 18  # words of a family: with one of them free, long ones are alike, short ones not
 SHARES = (0.25, 0.15, 0.05, 0.15, 0.05, 0.15, 0.05, 0.05, 0.05, 0.05)
 
 
@@ -198,13 +200,15 @@ def near(vector: NDArray[np.float32], cosine: float, random: np.random.Generator
     return unit(cosine * vector + np.sqrt(1 - cosine**2) * unit(other))
 
 
-def library_video(number: int, *, examples: int, dim: int, seed: int = 0) -> list[Made]:
+def library_video(number: int, *, examples: int, dim: int, seed: int = 0, families: float = 0) -> list[Made]:
     """The examples of one video of the library: the same whenever it is asked for."""
     copied = number % COPY_EACH == COPY_EACH - 1
     random = np.random.default_rng([seed, number - copied])
     seconds = 300
     frames = _frames(number - copied, seconds, dim, random, seed)
     made = [each for pair in range(-(-examples // 3)) for each in _pair(number, pair, frames, random)][:examples]
+    if families:
+        _put_families(made, families, np.random.default_rng([seed, number - copied, 2]))
     if copied:
         own = np.random.default_rng([seed, number, 1])
         for each in made:
@@ -213,6 +217,18 @@ def library_video(number: int, *, examples: int, dim: int, seed: int = 0) -> lis
             if own.random() < 0.3:
                 each.question = f"{' '.join(own.choice(WORDS, 4))}: {each.question}"
     return made
+
+
+def _put_families(made: list[Made], share: float, random: np.random.Generator) -> None:
+    """Give so many of the questions the words of a family: nearly equal, and no two the same."""
+    words = np.random.default_rng(20_000_000).choice(WORDS, LONG_SENTENCE)
+    for pair in range(0, len(made), len(CURRICULA)):
+        if random.random() >= share:
+            continue
+        sentence = words[: LONG_SENTENCE if random.random() < 0.5 else SHORT_SENTENCE].copy()
+        sentence[len(sentence) // 2] = "".join(random.choice(list("abcdefghijklmnopqrstuvwxyz"), 10))
+        for each in made[pair : pair + len(CURRICULA)]:
+            each.kind, each.question, each.answer = "what", "What happens here?", " ".join(sentence)
 
 
 def _frames(number: int, seconds: int, dim: int, random: np.random.Generator, seed: int) -> NDArray[np.float32]:
@@ -263,11 +279,12 @@ def _pair(number: int, pair: int, frames: NDArray[np.float32], random: np.random
     return made
 
 
-def library(folder: Path, *, videos: int, examples: int, dim: int, seed: int = 0) -> dict[str, Path]:
+def library(
+    folder: Path, *, videos: int, examples: int, dim: int, seed: int = 0, families: float = 0
+) -> dict[str, Path]:
     """Shards of the library's first videos, by id."""
+    options: dict[str, Any] = {"examples": examples, "dim": dim, "seed": seed, "families": families}
     return {
-        video_id(number): shard(
-            folder / video_id(number), video_id(number), library_video(number, examples=examples, dim=dim, seed=seed)
-        )
+        video_id(number): shard(folder / video_id(number), video_id(number), library_video(number, **options))
         for number in range(videos)
     }

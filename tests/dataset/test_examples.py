@@ -41,7 +41,7 @@ def made(
             facts or footage.facts(),
             vectors or footage.vectors(),
             timeline,
-            ExampleSettings(**settings),
+            ExampleSettings(**{"timeline_dropout": 0.0, **settings}),
             FINGERPRINTS,
         )
     )
@@ -304,6 +304,7 @@ def test_provenance_names_the_pair_its_claims_and_what_it_was_made_from() -> Non
         "length": "short",
         "made_by": "templates@1",
         "confidence": 0.99,
+        "timeline": "shown",
         "claims": [{"what": "moment", "start_ns": ns(12), "end_ns": ns(13), "kind": "damage"}],
         "fingerprints": FINGERPRINTS,
     }
@@ -426,3 +427,78 @@ def test_whatever_a_text_says_a_line_is_valid_or_there_is_none(
         assert validate.errors(as_json(found)) == []
         assert examples.answer_of(found) == of.answer
         assert examples.question_of(found)
+
+
+# ------------------------------------------------------------ what the answer rests on is shown, or it is left out
+
+EMPTY = "<evidence>\n</evidence>"
+
+
+def unseen() -> Vectors:
+    """No frame and no clip from second 12 on."""
+    tables = footage.tables()
+    for name, column in ((SIGLIP, "pts_ns"), ("videomae_embeddings", "end_ns")):
+        tables[name] = tables[name].filter(pc.less(tables[name][column], ns(12)))
+    return Vectors.of_tables(footage.VIDEO, tables)
+
+
+@pytest.mark.parametrize("curriculum", [DYNAMICS, LONG])
+def test_an_answer_whose_evidence_is_neither_told_nor_seen_is_left_out(curriculum: str) -> None:
+    assert reason(when(), curriculum, vectors=unseen(), timeline=lambda _: EMPTY) == "evidence_not_shown"
+    assert one(when(), curriculum, vectors=unseen())  # the timeline tells it
+    assert one(when(), curriculum, timeline=lambda _: EMPTY)  # the frames show it
+
+
+@pytest.mark.parametrize("row", ["E1 00:11 damage", "E1 00:12 death"])
+def test_a_row_of_another_second_or_kind_does_not_tell_it(row: str) -> None:
+    told = f'<evidence>\n{row} "Took 30 damage (health 100 to 70)."\n</evidence>'
+    assert reason(when(), DYNAMICS, vectors=unseen(), timeline=lambda _: told) == "evidence_not_shown"
+
+
+def test_an_answer_that_rests_on_no_row_needs_none() -> None:
+    none = how_many(answer="Never.", evidence=(), claims=())
+    assert one(none, LONG, vectors=unseen(), timeline=lambda _: EMPTY)
+
+
+def test_speech_is_shown_where_a_window_of_sound_lies_over_it() -> None:
+    said = when(
+        question="When is somebody heard?",
+        evidence=(footage.CALL.speech_id,),
+        start_ns=ns(15),
+        end_ns=ns(17),
+        claims=(),
+    )
+    assert one(said, DYNAMICS, timeline=lambda _: EMPTY)
+    tables = footage.tables()
+    tables["wav2vec2_embeddings"] = tables["wav2vec2_embeddings"].slice(0, 0)
+    deaf = Vectors.of_tables(footage.VIDEO, tables)
+    assert reason(said, DYNAMICS, vectors=deaf, timeline=lambda _: EMPTY) == "evidence_not_shown"
+
+
+def test_a_share_of_the_timelines_is_withheld_and_says_so() -> None:
+    without = one(when(), DYNAMICS, timeline_dropout=1.0)
+    assert without.provenance["timeline"] == "withheld"
+    assert "<evidence>" not in prompt(without)
+    assert prompt(without).count("\n") == 1
+    assert one(when(), DYNAMICS, timeline_dropout=0.0).provenance["timeline"] == "shown"
+    assert "timeline" not in one(pair(), ALIGNMENT, timeline_dropout=1.0).provenance
+
+
+def test_a_timeline_is_withheld_only_where_the_frames_show_the_evidence() -> None:
+    assert one(when(), DYNAMICS, vectors=unseen(), timeline_dropout=1.0).provenance["timeline"] == "shown"
+
+
+def test_the_share_withheld_is_drawn_from_the_ids_alone() -> None:
+    many = [when(question=f"When is the player hurt, asked {number}?") for number in range(400)]
+    told = [found.provenance["timeline"] for found in made(many, curricula=(DYNAMICS,), timeline_dropout=0.3)]
+    assert 80 <= told.count("withheld") <= 160
+    again = [found.provenance["timeline"] for found in made(many[::-1], curricula=(DYNAMICS,), timeline_dropout=0.3)]
+    assert told == again[::-1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_told"),
+    [("At 00:12.", True), ("At 00:13.", False), ("30 damage.", True), ("3 damage.", False), ("Yes.", False)],
+)
+def test_an_answer_is_in_words_where_its_clocks_figures_and_names_are(answer: str, is_told: bool) -> None:
+    assert examples.is_in_words(one(when(answer=answer), DYNAMICS)) is is_told

@@ -268,3 +268,12 @@ def test_the_mean_frame_is_the_mean_of_what_is_shown(tmp_path: Path) -> None:
     (line,) = shards.read_lines(tmp_path / shards.LINES)
     assert np.linalg.norm(row["frame_vector"]) == pytest.approx(1, abs=1e-6)
     assert row["frame_vector"] == pytest.approx(vectors.mean_vector(line["frames"]).tolist())
+
+
+def test_facts_say_how_many_timelines_are_shown_and_hold_the_answer(tmp_path: Path) -> None:
+    told = written(tmp_path, made())["timeline"]
+    lines = list(shards.read_lines(tmp_path / shards.LINES))
+    shown = [line["provenance"].get("timeline") for line in lines]
+    assert told.get("shown", 0) == shown.count("shown") > 0
+    assert told.get("withheld", 0) == shown.count("withheld")
+    assert 0 < told["answer_in_it"] <= told["shown"]

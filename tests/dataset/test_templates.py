@@ -15,10 +15,12 @@ from gvlm_resources import schemas
 from gvlm_resources.dataset import facts as facts_module
 from gvlm_resources.dataset.facts import Facts, Sight, Text, Utterance
 from gvlm_resources.dataset.grounding.grounding import check
-from gvlm_resources.dataset.pairs import KINDS, LENGTHS, Pair
-from gvlm_resources.dataset.questions import templates, wording
+from gvlm_resources.dataset.pairs import KINDS, LENGTHS, Claim, Pair
+from gvlm_resources.dataset.questions import ask_places, ask_spans, templates, wording
+from gvlm_resources.dataset.questions.ask_draft import Draft
+from gvlm_resources.dataset.questions.ask_view import View
 from gvlm_resources.settings import Quotas, SynthesisSettings
-from gvlm_resources.timebase import format_clock
+from gvlm_resources.timebase import Span, format_clock
 from gvlm_resources.timeline import events, state
 from tests.timeline import hud_rows
 from tests.timeline.hud_rows import S, at, line, number
@@ -260,6 +262,70 @@ def test_a_heavy_hit_is_neither_timed_nor_counted() -> None:
     assert not [c for c in claims if c.what in ("count", "sum") and c.start_ns <= at(10.4) < c.end_ns]
 
 
+def claims_of(facts: Facts, kind: str) -> list[Claim]:
+    pairs = templates.write(facts, SynthesisSettings(quotas=PLENTY))
+    return [claim for pair in pairs for claim in pair.claims if claim.kind == kind]
+
+
+def covered(*, from_s: float, to_s: float) -> Facts:
+    """The play with the number of the health hidden for a while, in which the series is closed over it."""
+    facts = played()
+    texts = [
+        part
+        for text in facts.texts
+        for part in (
+            [text]
+            if text.region != "health" or not text.start_ns <= at(from_s) < text.end_ns
+            else [replace(text, end_ns=at(from_s)), replace(text, ocr_id="later", start_ns=at(to_s))]
+        )
+    ]
+    return replace(facts, texts=texts)
+
+
+def test_nothing_that_rests_on_a_number_is_stated_of_a_stretch_in_which_it_was_not_read() -> None:
+    hidden = Span(at(25), at(26))
+    for kind in ("death", "respawn", "damage"):
+        assert any(claim.span.overlaps(hidden) for claim in claims_of(played(), kind))
+        told = claims_of(covered(from_s=25, to_s=26), kind)
+        assert told
+        assert not [claim for claim in told if claim.span.overlaps(hidden)]
+
+
+def test_what_other_numbers_and_messages_tell_is_stated_all_the_same() -> None:
+    hidden = Span(at(25), at(26))
+    for kind in ("shot", "pickup"):
+        assert any(claim.span.overlaps(hidden) for claim in claims_of(covered(from_s=25, to_s=26), kind))
+
+
+def test_a_number_hidden_for_less_than_a_change_takes_changes_nothing() -> None:
+    settings = SynthesisSettings(quotas=PLENTY)
+    assert templates.write(covered(from_s=25, to_s=25.4), settings) == templates.write(played(), settings)
+
+
+def test_shots_are_not_counted_where_one_may_be_in_the_step_of_an_item_taken() -> None:
+    """44 bullets, a clip of 10 and a shot in one frame: 53."""
+    clip = [line("Picked up a backpack", 7.0, 10.0)]
+    shots = [(0, "50"), (5.4, "49"), (6.5, "48")]
+    assert any(c.value == 2 for c in claims_of(fired(*shots), "shot"))
+    assert not any(c.value for c in claims_of(fired(*shots, (7.0, "57"), lines=clip), "shot") if c.what == "count")
+
+
+def fired(*bullets: tuple[float, str], lines: list[dict] | None = None) -> Facts:
+    read = hud_rows.ocr(
+        *number("health", (0, "100")),
+        *number("bullets", *bullets),
+        *number("shells", (0, "0")),
+        *(lines or []),
+    )
+    held = state.series(read, hud_rows.GAME, video_id="v-1")
+    tables = {"ocr": read, "state": held, "frames": hud_rows.frames((0.2, "")), "speech": hud_rows.speech()}
+    tables |= {"sounds": schemas.SOUNDS.empty_table(), "entities": none()}
+    told = events.merge(video_id="v-1", end_ns=at(END_S), game=hud_rows.GAME, **tables)
+    return facts_module.gather(
+        video_id="v-1", title="Shots", duration_ns=at(END_S), game=hud_rows.GAME, events=told, **tables
+    )
+
+
 def test_a_death_without_a_message_is_not_stated() -> None:
     facts = played(lines=[line("Picked up a medikit", 20.5, 23.5)])
     claims = [
@@ -345,3 +411,145 @@ def test_an_order_that_covers_early_holds_each_item_once(count: int) -> None:
 
 def test_taking_in_turn_takes_one_of_each_first() -> None:
     assert templates.in_turn([[1, 2, 3], [], [4], [5, 6]]) == [1, 4, 5, 2, 6, 3]
+
+
+def drafted(facts: Facts, kind: str) -> list[Draft]:
+    return list(templates.WRITERS[kind](View(facts, SynthesisSettings().min_confidence)))
+
+
+def clear(text: str, start_s: float, *, row: int = 0) -> dict:
+    return line(text, start_s, start_s + 3, row=row, confidence=0.97)
+
+
+def boxed_texts(facts: Facts) -> list[Pair]:
+    pairs = templates.write(facts, SynthesisSettings(quotas=PLENTY))
+    return [pair for pair in pairs if pair.boxes and any(claim.what == "shown" for claim in pair.claims)]
+
+
+def test_a_message_is_pointed_at_only_on_a_frame_from_just_after_it_was_read_first() -> None:
+    """Message lines move up, and a row keeps the box of its first reading. Frames stand at 0.2 s of each second."""
+    late, soon = clear("Picked up a medikit", 20.5), clear("Picked up an armor bonus", 50.1)
+    told = boxed_texts(played(lines=[late, soon]))
+    assert told
+    assert {box.label for pair in told for box in pair.boxes} == {"Picked up an armor bonus"}
+    assert {box.frame_id for pair in told for box in pair.boxes} == {f"f{at(50.2) // 1000:012d}"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        line("You got the shotgun", 50.15, 53.15, row=1),
+        line("You got the shotgun", 47.2, 50.3, row=0),
+        line("You got the shotgun", 49.5, 52.5, row=0),
+    ],
+)
+def test_a_message_is_not_pointed_at_where_another_line_stands_comes_or_goes_about_then(other: dict) -> None:
+    assert boxed_texts(played(lines=[clear("Picked up an armor bonus", 50.1, row=1)]))
+    assert not boxed_texts(played(lines=[clear("Picked up an armor bonus", 50.1, row=1), other]))
+
+
+@pytest.mark.parametrize(
+    ("box", "said"),
+    [
+        ((0, 0, 427, 16), "at the top left"),
+        ((0, 0, 640, 16), "at the top left"),
+        ((180, 0, 460, 16), "at the top, in the middle"),
+        ((500, 0, 640, 16), "at the top right"),
+    ],
+)
+def test_a_text_stands_where_it_begins_unless_it_is_centred(box: tuple[float, ...], said: str) -> None:
+    row = Text("o1-0", "lines", "message", "words", at(1), at(2), 0.97, box, 640, 480)  # type: ignore[arg-type]
+    assert ask_places.place(row)(wording.load("en")) == said
+
+
+def test_one_fact_is_told_twice_at_most_and_not_before_all_others_were_told() -> None:
+    drafts = drafted(play(), "when")
+    told = [templates._fact(draft) for draft in templates._facts_first(drafts)]
+    assert len(drafts) > len(told)
+    assert max(Counter(told).values()) == 2
+    assert len(set(told[: len(set(told))])) == len(set(told))
+
+
+def test_the_death_is_asked_for_by_its_time_no_more_than_twice() -> None:
+    deaths = [
+        p for p in written() if p.kind == "when" and any(c.what == "moment" and c.kind == "death" for c in p.claims)
+    ]
+    assert 1 <= len(deaths) <= 2
+
+
+@pytest.mark.parametrize("kind", ["what", "how_many", "summary", "said_or_shown"])
+@pytest.mark.parametrize("quota", [4, 8, 100])
+def test_a_third_of_a_kind_at_most_says_that_there_was_nothing(kind: str, quota: int) -> None:
+    settings = SynthesisSettings(quotas=Quotas(**{kind: quota}))
+    pairs = [pair for pair in templates.write(play(), settings) if pair.kind == kind]
+    nothing = [p for p in pairs if all(c.what in ("count", "sum") and not c.value for c in p.claims)]
+    assert len(nothing) <= max(1, len(pairs) // 3)
+
+
+def test_of_a_video_in_which_nothing_happens_one_pair_of_a_kind_says_so() -> None:
+    quiet = fired((0, "50"))
+    pairs = templates.write(quiet, SynthesisSettings())
+    for kind in ("what", "summary", "how_many", "said_or_shown"):
+        assert sum(pair.kind == kind for pair in pairs) == 1, kind
+
+
+def test_phrasings_and_lengths_take_turns_within_a_sort_of_question() -> None:
+    asked = [re.sub(r"\d\d:\d\d", "T", p.question) for p in written() if p.kind == "what" and "item" in p.question]
+    assert len(set(asked)) == len(asked)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_rose_or_fell_is_said_to_have_done_so(language: str) -> None:
+    words = wording.load(language).directions
+    for pair in written(language):
+        values = [claim.value for claim in pair.claims if claim.what == "value"]
+        if pair.kind == "state" and len(values) == 2:
+            known = "rose" if values[1] > values[0] else "fell" if values[1] < values[0] else "stayed"
+            assert words[known] in pair.answer.casefold(), pair
+
+
+def test_why_the_player_died_is_answered_by_what_killed_them() -> None:
+    deaths = [p for seed in range(6) for p in written(seed=seed) if p.kind == "why" and "“imp”" in p.answer]
+    assert {pair.length for pair in deaths} == set(LENGTHS)
+    assert all("killed by “imp”" in pair.answer.casefold() for pair in deaths if pair.length == "short")
+
+
+def summaries(facts: Facts) -> list[Pair]:
+    settings = SynthesisSettings(quotas=PLENTY)
+    return [pair for pair in templates.write(facts, settings) if pair.kind == "summary"]
+
+
+def test_a_summary_names_what_was_taken_and_fired_and_the_health() -> None:
+    answers = [pair.answer for pair in summaries(play())]
+    assert any("picked up “shotgun”" in answer for answer in answers)
+    assert any("fired the pistol" in answer for answer in answers)
+    assert any(re.search(r"had 100 health at 00:\d\d and 82 at 00:\d\d", answer) for answer in answers)
+
+
+def test_a_summary_of_a_stretch_that_cannot_be_counted_says_that_there_was_more() -> None:
+    deaths = [pair for pair in summaries(play()) if "killed by “imp”" in pair.answer]
+    assert deaths
+    counted = [p for p in deaths if any(c.what == "count" and c.kind == "damage" for c in p.claims)]
+    assert all("mong other things" in pair.answer for pair in deaths if pair not in counted)
+
+
+def test_items_are_named_with_how_often_and_of_many_sorts_four() -> None:
+    view = View(play(), 0.5)
+    [event, *_] = view.of_kind("pickup")
+    names = ["medikit", "medikit", "medikit", "shotgun", "blue key", "red key", "armor bonus"]
+    many = [replace(event, event_id=f"e{n}", subject=name, start_ns=at(n + 0.5)) for n, name in enumerate(names)]
+    [part] = ask_spans._taken(View(replace(play(), events=many), 0.5), Span(0, at(10)))
+    assert part.words(wording.load("en")) == (
+        "picked up 7 items (among them “medikit” (3×), “shotgun”, “blue key” and “red key”)"
+    )
+    assert [claim.value for claim in part.claims] == [7, 3, 1, 1, 1]
+
+
+def test_no_stretch_with_shots_or_sounds_is_called_quiet() -> None:
+    spans = [draft.span for draft in drafted(play(), "summary") if draft.topic == "summary_quiet"]
+    loud = [Span(one.start_ns, one.end_ns) for one in play().sounds]
+    shots = [Span(one.start_ns, one.start_ns + 1) for one in play().events if one.kind == "shot"]
+    assert not [span for span in spans for other in (*loud, *shots) if span.overlaps(other)]
+    without = replace(fired((0, "50")), sounds=play().sounds)
+    assert [d for d in drafted(fired((0, "50")), "summary") if d.span.contains(at(5.4))]
+    assert not [d for d in drafted(without, "summary") if d.span.contains(at(5.4))]

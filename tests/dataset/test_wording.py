@@ -38,6 +38,7 @@ def shape(found: Wording) -> dict[str, object]:
         "told": set(found.told),
         "causes": set(found.causes),
         "directions": set(found.directions),
+        "summary": set(found.summary),
         "ordinals": len(found.ordinals),
     }
 
@@ -65,6 +66,22 @@ def test_all_languages_have_the_same_fields(words: Wording) -> None:
     for kind, forms in words.events.items():
         for form, text in forms.items():
             assert fields(text) == fields(english.events[kind][form]), f"{words.language}: {kind}.{form}"
+
+
+def test_what_a_summary_lists_has_the_same_fields_in_all_languages(words: Wording) -> None:
+    english = wording.load("en")
+    for key, text in words.summary.items():
+        assert fields(text) == fields(english.summary[key]), f"{words.language}: {key}"
+        assert text[-1] not in ".,;", text
+    for text in (words.weapon, words.caused_by):
+        assert fields(text) == {"name"}, text
+
+
+def test_no_phrase_stands_before_a_word_that_its_last_letter_would_be_left_out_for() -> None:
+    """French says `que` and `de` before what happened and what is counted: neither may begin with a vowel."""
+    french = wording.load("fr")
+    begun = [forms[form] for forms in french.events.values() for form in ("clause", "plural") if form in forms]
+    assert not [text for text in begun if text[0].casefold() in "aeiouyhàâéèêîôû"]
 
 
 def test_every_question_can_be_asked_in_several_ways(words: Wording) -> None:
@@ -145,8 +162,9 @@ def test_a_number_without_a_word_is_called_by_its_label() -> None:
 
 
 def test_what_is_no_name_of_the_game_is_translated_as_a_cause() -> None:
-    assert wording.load("fr").cause("a fall") == "une chute"
-    assert wording.load("fr").cause("octaminator") == "« octaminator »"
+    assert wording.load("fr").cause("a fall") == "par une chute"
+    assert wording.load("fr").cause("octaminator") == "par « octaminator »"
+    assert wording.load("en").cause("imp") == "by “imp”"
 
 
 def test_a_language_without_words_is_told_with_those_that_have() -> None:

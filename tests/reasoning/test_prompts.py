@@ -156,3 +156,37 @@ def test_frames_are_those_of_the_answering_rows_then_of_the_nearest() -> None:
 def test_the_schema_is_flat_and_strict() -> None:
     assert prompts.REPLY_SCHEMA["additionalProperties"] is False
     assert set(prompts.REPLY_SCHEMA["required"]) == set(prompts.REPLY_SCHEMA["properties"])
+
+
+# ------------------------------------------------------------------------------------- what tells nothing in a prompt
+
+
+def labelled() -> FakeSource:
+    texts = [("567", "0:10", "0:12"), (":", "0:11", "0:12"), ("ARM5", "0:00", "4:59"), ("LEVEL TWO", "0:10", "0:12")]
+    rows = [
+        Row(f"{RUN_A}/o{n}", RUN_A, "text", "text", at(start), at(end), text)
+        for n, (text, start, end) in enumerate(texts)
+    ]
+    return FakeSource(rows, [], one_video().videos_)
+
+
+def test_scraps_and_labels_that_stand_for_the_whole_video_are_not_shown() -> None:
+    assert lines(prompt_for("what happened at 0:11?", labelled())) == ['E1 00:10-00:11 text "LEVEL TWO"']
+
+
+@pytest.mark.parametrize("text", ["which texts were on the screen at 0:11?", "what was written on the screen at 0:11?"])
+def test_a_question_about_texts_is_shown_all_of_them(text: str) -> None:
+    assert len(lines(prompt_for(text, labelled()))) == 4
+
+
+def test_amounts_of_two_units_are_not_added_up() -> None:
+    def pickup(name: str, start: str, text: str, value: float) -> Row:
+        return Row(f"{RUN_A}/{name}", RUN_A, "event", "pickup", at(start), at(start) + 1, text, value=value)
+
+    health = pickup("e1", "0:10", "Picked up a (health 90 to 100).", 10)
+    bullets = pickup("e2", "0:20", "Picked up b (bullets 0 to 20).", 20)
+    more = pickup("e3", "0:30", "Picked up c (bullets 20 to 25).", 5)
+    mixed = prompt_for("list all pickups", FakeSource([health, bullets], [], one_video().videos_)).user
+    assert "- 2 pickups, 00:10 to 00:20\n" in mixed
+    same = prompt_for("list all pickups", FakeSource([bullets, more], [], one_video().videos_)).user
+    assert "- 2 pickups, 00:20 to 00:30, amounts add up to 25\n" in same

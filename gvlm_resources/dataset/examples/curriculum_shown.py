@@ -70,10 +70,15 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The tokens of an example in the order of time, or the reason why there are none."""
+    """The tokens of an example in the order of time, or the reason why there are none.
+
+    `seen` reaches from the first to the last picture, `heard` are the windows of sound.
+    """
 
     placed: tuple[Placed, ...] = ()
     reason: str = ""
+    seen: Span | None = None
+    heard: tuple[Span, ...] = ()
 
 
 def shown(curriculum: str, pair: Pair, facts: Facts, vectors: Vectors, settings: ExampleSettings) -> Shown:
@@ -95,7 +100,11 @@ def shown(curriculum: str, pair: Pair, facts: Facts, vectors: Vectors, settings:
     sound = _lying_in(vectors.windows, window)
     if curriculum == LONG:
         sound = list(spread(_apart(sound), max(1, limit // 2)))
-    return Shown(_in_order([*map(_frame, frames), *map(_clip, clips), *map(_sound, sound)]))
+    return Shown(
+        _in_order([*map(_frame, frames), *map(_clip, clips), *map(_sound, sound)]),
+        seen=_seen(frames, clips),
+        heard=tuple(Span(heard.start_ns, heard.end_ns) for heard in sound),
+    )
 
 
 def _asks(curriculum: str, pair: Pair, facts: Facts, settings: ExampleSettings) -> bool:
@@ -129,7 +138,7 @@ def _alignment(pair: Pair, facts: Facts, vectors: Vectors) -> Shown:
     if not pair.boxes:
         region = _region_of(pair, facts, vectors)
         if region is not None:
-            return Shown((_region(region),))
+            return Shown((_region(region),), seen=Span(region.pts_ns, region.pts_ns + 1))
     span = _visible(pair, facts)
     if span is None:
         return Shown(reason=NOT_ON_ONE_FRAME)
@@ -151,7 +160,7 @@ def _alignment(pair: Pair, facts: Facts, vectors: Vectors) -> Shown:
             frame.pts_ns,
         ),
     )
-    return Shown((_frame(best),))
+    return Shown((_frame(best),), seen=_seen([best], []))
 
 
 def _asked_moment(question: str) -> str:
@@ -230,6 +239,12 @@ def _lying_in(parts: Sequence[Part], window: Span) -> list[Part]:
     first = bisect_left(parts, window.start_ns, key=lambda part: part.start_ns)
     last = bisect_left(parts, window.end_ns, lo=first, key=lambda part: part.start_ns)
     return [part for part in parts[first:last] if part.end_ns <= window.end_ns]
+
+
+def _seen(frames: Sequence[SeenFrame], clips: Sequence[SeenClip]) -> Span:
+    starts = [frame.pts_ns for frame in frames] + [clip.start_ns for clip in clips]
+    ends = [frame.pts_ns + 1 for frame in frames] + [clip.end_ns for clip in clips]
+    return Span(min(starts), max(ends))
 
 
 def _frame(frame: SeenFrame) -> Placed:

@@ -4,8 +4,9 @@ Each pair is asked for once in every curriculum of the settings. What comes of i
 the reason, so that examples and what was left out add up to pairs times curricula.
 
 The prompt holds, in this order: the tokens with their times, the timeline as it will be retrieved for that question,
-and on its last line the question. The answer stands alone, as the pair has it: where it would repeat the timeline, or
-holds what could be taken for a token, there is no example.
+and on its last line the question. Of a share of the pairs, drawn by their ids, the timeline is left out, so that
+looking is needed. The answer stands alone, as the pair has it: where it would repeat the timeline, holds what could be
+taken for a token, or rests on what is neither told nor shown, there is no example.
 """
 
 from __future__ import annotations
@@ -15,7 +16,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from gvlm_resources.dataset.examples.curriculum_shown import Placed, shown
+from gvlm_resources.dataset.examples.curriculum_evidence import (
+    NOT_SHOWN,
+    TIMELINE_SHOWN,
+    TIMELINE_WITHHELD,
+    in_words,
+    is_withheld,
+    not_shown,
+    perceptible,
+)
+from gvlm_resources.dataset.examples.curriculum_shown import Placed, Shown, shown
 from gvlm_resources.dataset.examples.curriculum_text import as_lines, copied, is_plain, one_line
 from gvlm_resources.dataset.examples.example import (
     ALIGNMENT,
@@ -98,7 +108,7 @@ def make(
                 continue
             if curriculum != ALIGNMENT and told is None:
                 told = as_lines(timeline(pair))
-            yield _example(pair, curriculum, found.placed, (told or []) if curriculum != ALIGNMENT else [], video)
+            yield _example(pair, curriculum, found, (told or []) if curriculum != ALIGNMENT else [], video)
 
 
 def example_id(pair_id: str, curriculum: str) -> str:
@@ -115,9 +125,21 @@ def answer_of(example: Example) -> str:
     return example.conversations[-1].value
 
 
-def _example(
-    pair: Pair, curriculum: str, placed: Sequence[Placed], timeline: Sequence[str], video: _Video
-) -> Example | Skipped:
+def is_in_words(example: Example) -> bool:
+    """Whether the timeline of its prompt holds every clock, figure and name of the answer: looking is not needed."""
+    lines = next(turn.value for turn in reversed(example.conversations) if turn.speaker == HUMAN).split("\n")
+    return in_words(question_of(example), answer_of(example), lines[1:-1])
+
+
+def _example(pair: Pair, curriculum: str, found: Shown, timeline: Sequence[str], video: _Video) -> Example | Skipped:
+    hidden = not_shown(pair.evidence, video.facts, found, timeline)
+    if hidden:
+        return Skipped(pair.pair_id, curriculum, NOT_SHOWN, f"{len(hidden)} of {len(pair.evidence)}: {hidden[0]}")
+    placed, told = found.placed, TIMELINE_SHOWN
+    if curriculum == ALIGNMENT:
+        told = ""
+    elif _goes_without(pair, found, video):
+        timeline, told = (), TIMELINE_WITHHELD
     if pair.answer.count(TOKEN_BOX) != len(pair.boxes):
         said = f"{pair.answer.count(TOKEN_BOX)} in the answer, {len(pair.boxes)} of the pair"
         return Skipped(pair.pair_id, curriculum, BOXES_DISAGREE, said)
@@ -146,7 +168,7 @@ def _example(
         width=width,
         height=height,
         evidence=pair.evidence,
-        provenance=_provenance(pair, curriculum, video.fingerprints),
+        provenance=_provenance(pair, curriculum, told, video.fingerprints),
     )
 
 
@@ -186,7 +208,14 @@ def _seconds(span: Span) -> tuple[float, float]:
     return span.start_ns // 1000 / 1e6, -(-span.end_ns // 1000) / 1e6
 
 
-def _provenance(pair: Pair, curriculum: str, fingerprints: Mapping[str, str]) -> dict[str, Any]:
+def _goes_without(pair: Pair, found: Shown, video: _Video) -> bool:
+    """Whether the timeline is withheld: only where all that the answer rests on can be seen or heard instead."""
+    if not pair.evidence or not is_withheld(pair.pair_id, video.settings.timeline_dropout):
+        return False
+    return all(perceptible(name, video.facts, found) for name in pair.evidence)
+
+
+def _provenance(pair: Pair, curriculum: str, told: str, fingerprints: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "pair": pair.pair_id,
         "kind": pair.kind,
@@ -196,6 +225,8 @@ def _provenance(pair: Pair, curriculum: str, fingerprints: Mapping[str, str]) ->
         "made_by": pair.made_by,
         "confidence": pair.confidence,
     }
+    if told:
+        found["timeline"] = told
     if pair.claims:
         found["claims"] = [_claim(claim) for claim in pair.claims]
     return {**found, "fingerprints": dict(fingerprints)}

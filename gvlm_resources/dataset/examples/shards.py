@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from gvlm_resources import schemas
 from gvlm_resources.dataset.examples import validate
+from gvlm_resources.dataset.examples.curriculum_evidence import TIMELINE_SHOWN
 from gvlm_resources.dataset.examples.example import Embedding, Example, as_json
-from gvlm_resources.dataset.examples.examples import Skipped, answer_of, question_of
+from gvlm_resources.dataset.examples.examples import Skipped, answer_of, is_in_words, question_of
 from gvlm_resources.errors import LakeError
 from gvlm_resources.timebase import ns_from_s
 
@@ -67,6 +68,7 @@ def write(folder: Path, examples: Iterable[Example | Skipped], vectors: FrameVec
                 continue
             row = _row(example, _line(example), vectors, offset=lines.tell())
             counts.add(row)
+            counts.tell(example)
             lines.write(row.pop("line"))
             rows.append(row)
             if len(rows) == ROWS_PER_GROUP:
@@ -85,6 +87,7 @@ class _Counts:
     totals: Counter[str] = field(default_factory=Counter)
     curricula: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
+    timelines: Counter[str] = field(default_factory=Counter)
     skipped: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, row: dict[str, Any]) -> None:
@@ -97,6 +100,14 @@ class _Counts:
         self.curricula[row["curriculum"]] += 1
         self.kinds[row["kind"]] += 1
 
+    def tell(self, example: Example) -> None:
+        """Whether its timeline is shown, and whether the answer can be read off it."""
+        told = example.provenance.get("timeline")
+        if told:
+            self.timelines[told] += 1
+        if told == TIMELINE_SHOWN and is_in_words(example):
+            self.timelines["answer_in_it"] += 1
+
     def skip(self, skipped: Skipped) -> None:
         self.skipped.setdefault(skipped.curriculum, Counter())[skipped.reason] += 1
 
@@ -106,6 +117,7 @@ class _Counts:
             **{name: self.totals[name] for name in ("bytes", "tokens", "embeddings")},
             "by_curriculum": dict(sorted(self.curricula.items())),
             "by_kind": dict(sorted(self.kinds.items())),
+            "timeline": dict(sorted(self.timelines.items())),
             "skipped": {name: dict(sorted(reasons.items())) for name, reasons in sorted(self.skipped.items())},
         }
 

@@ -189,7 +189,10 @@ def _ordinals(view: View) -> Iterator[Draft]:
             if view.timed(event) and counted_before(view, events[:nth]):
                 yield nth_of(view, event, nth)
         last = events[-1]
-        if len(events) > 1 and kind not in FIRST_ONLY and view.timed(last) and counted_before(view, events):
+        after = Span(last.start_ns, view.facts.duration_ns)
+        if len(events) < 2 or kind in FIRST_ONLY or view.unread.under_kind(kind, after):
+            continue
+        if view.timed(last) and counted_before(view, events):
             yield nth_of(view, last, -1)
 
 
@@ -223,8 +226,10 @@ def named(view: View) -> list[tuple[str, str]]:
 
 
 def counted_before(view: View, events: Sequence[Event]) -> bool:
-    """Whether these are surely the first of their kind: no event before the last of them is in doubt."""
+    """Whether these are surely the first of their kind: none before the last of them is in doubt or was unseen."""
     last = events[-1]
+    if view.unread.under_kind(last.kind, Span(0, last.start_ns + 1)):
+        return False
     before = [one for one in view.of_kind(last.kind) if one.start_ns <= last.start_ns]
     if last.kind == "pickup":
         return all(view.sure(one) for one in before) and well_apart(events)

@@ -35,6 +35,8 @@ def _neighbours(view: View) -> Iterator[Draft]:
         if {first.kind, then.kind} <= {"death", "respawn"}:
             continue  # one always follows the other
         claims = (order(first, then), *_nothing_between(view, first, then))
+        if any(view.unread.hides(claim) for claim in claims):
+            continue
         yield _neighbour("next_event", then, first, claims)
         yield _neighbour("previous_event", first, then, claims)
 

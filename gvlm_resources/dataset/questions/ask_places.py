@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from gvlm_resources.dataset.claims import MESSAGE
 from gvlm_resources.dataset.facts import Frame, Sight, Text
 from gvlm_resources.dataset.pairs import WHERE, Box, Claim
 from gvlm_resources.dataset.questions import ask_draft as say
@@ -16,6 +17,9 @@ from gvlm_resources.timebase import NS_PER_S, Span
 EDGE_PX = 2.0
 SEEN_NS = 500_000_000  # of the second that is named, a text is on the screen for so long at least
 ROWS, COLUMNS = ("top", "", "bottom"), ("left", "", "right")
+STILL_NS = 300_000_000  # message lines move up; one that is alone stands still for so long at least
+AT_EDGE = 0.05  # of the width: a text that begins there is at the left, however long it is
+CENTRED = 0.1  # of the width: how much less room a text in the middle may leave on one side than on the other
 
 
 def where(view: View) -> Iterator[Draft]:
@@ -26,12 +30,20 @@ def where(view: View) -> Iterator[Draft]:
 
 
 def place(row: Text | Sight) -> Phrase:
-    """`at the top left`: by the ninth of the picture in which the middle of its box lies."""
+    """`at the top left`: by the ninth of the picture in which the middle of its box lies; of a line where it begins."""
     x0, y0, x1, y1 = row.box
     across = COLUMNS[min(2, int((x0 + x1) / 2 * 3 / row.width))]
+    if isinstance(row, Text) and _begins_left(row):
+        across = "left"
     down = ROWS[min(2, int((y0 + y1) / 2 * 3 / row.height))]
     name = f"{down} {across}".strip() or "middle"
     return lambda wording: wording.places[name]
+
+
+def _begins_left(row: Text) -> bool:
+    """Whether a text begins in the left third and does not stand centred in the picture."""
+    left, right = row.box[0] / row.width, 1 - row.box[2] / row.width
+    return left < AT_EDGE or (left < 1 / 3 and right - left > CENTRED)
 
 
 def box_of(row: Text | Sight, frame_id: str, label: str) -> Box | None:
@@ -46,8 +58,10 @@ def box_of(row: Text | Sight, frame_id: str, label: str) -> Box | None:
 def _texts(view: View) -> Iterator[Draft]:
     """Texts that are on the screen once at that moment, on a frame that shows them."""
     texts = view.quotable()
+    lines = [one for one in view.facts.texts if one.category == MESSAGE]
     for row, words in texts:
-        frame = view.frame_in(_inner(row))
+        still = _still(row, lines)
+        frame = view.frame_in(still) if still else None
         box = box_of(row, frame.frame_id, words) if frame else None
         alike = [one for one, other in texts if other == words and frame and _shows(one, frame)]
         if frame is None or box is None or len(alike) != 1:
@@ -66,6 +80,20 @@ def _texts(view: View) -> Iterator[Draft]:
             frames=(frame.frame_id,),
             boxes=(box,),
         )
+
+
+def _still(row: Text, lines: Sequence[Text]) -> Span | None:
+    """The span in which a text surely stands where its box is; None where there is none.
+
+    A message line moves up when one above it goes, and the one box of its row may be from any of its readings. So such
+    a line is pointed at only where it is the only one, and just after it was read first.
+    """
+    if row.category != MESSAGE:
+        return _inner(row)
+    still = Span(row.start_ns, min(row.end_ns, row.start_ns + STILL_NS))
+    about = Span(max(0, row.start_ns - STILL_NS), still.end_ns + STILL_NS)
+    others = (one for one in lines if one.ocr_id != row.ocr_id)
+    return None if any(one.start_ns < about.end_ns and one.end_ns > about.start_ns for one in others) else still
 
 
 def _inner(row: Text) -> Span:

@@ -11,7 +11,7 @@ from gvlm_resources.dataset.questions.ask_draft import Draft, Phrase
 from gvlm_resources.dataset.questions.ask_view import QUIET_NS, View, value
 from gvlm_resources.timebase import NS_PER_S, Span
 
-UNREAD_NS = 200_000_000  # a longer gap may hide a value
+LONGEST_GAP_NS = 200_000_000  # a longer gap may hide a value
 FAR_NS = 30 * NS_PER_S
 COMPARED = 4
 
@@ -49,6 +49,8 @@ def _extremes(view: View, name: str) -> Iterator[Draft]:
         series = view.held_in(name, span)
         if len({held.value for held in series}) < 2 or not _read_through(series, span):
             continue
+        if view.unread.under([name], span):
+            continue
         for topic, best in (("lowest", min), ("highest", max)):
             held = best(series, key=lambda one: (one.value, one.start_ns))
             shown = _surely_within(view, held, span)
@@ -59,7 +61,7 @@ def _extremes(view: View, name: str) -> Iterator[Draft]:
 def _read_through(series: Sequence[Held], span: Span) -> bool:
     edges = [span.start_ns, *(edge for held in series for edge in (held.start_ns, held.end_ns)), span.end_ns]
     gaps = [later - earlier for earlier, later in zip(edges[::2], edges[1::2], strict=True)]
-    return all(gap <= UNREAD_NS for gap in gaps)
+    return all(gap <= LONGEST_GAP_NS for gap in gaps)
 
 
 def _surely_within(view: View, held: Held, span: Span) -> Span | None:

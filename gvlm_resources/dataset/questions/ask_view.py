@@ -14,6 +14,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from gvlm_resources.dataset.facts import Event, Facts, Frame, Held, Text
+from gvlm_resources.dataset.grounding.grounding_unread import Unread
 from gvlm_resources.dataset.pairs import Claim
 from gvlm_resources.game import MessageRule, VariableRule
 from gvlm_resources.timebase import NS_PER_S, Span, ns_from_s
@@ -24,6 +25,7 @@ QUIET_NS = 1_500_000_000  # a value or a stretch is stated this far from what ch
 LEAVE_NS = 500_000_000
 EARLY_NS = 150_000_000  # a message that stands there before the number changed: the number was read late
 APART_NS = 250_000_000  # hits or shots nearer to each other may have been read as one
+HIDDEN_NS = NS_PER_S  # so near to a shot, the number that an item raises may hold another shot in the same step
 # A hit this heavy colours the picture, and for a second or two the old number or none is read.
 HEAVY, SHAKEN_NS = 45, 3_000_000_000
 READABLE = 0.9  # confidence of a text that is quoted
@@ -54,6 +56,11 @@ class View:
         return self.facts.span
 
     @cached_property
+    def unread(self) -> Unread:
+        """Where a number could not be read: over such a stretch nothing is stated that rests on it."""
+        return Unread(self.facts)
+
+    @cached_property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of events that are told of this game."""
         return NOTABLE if self.facts.game.variables else PERCEIVED
@@ -82,6 +89,8 @@ class View:
         if event.kind == "death" and not {"state", "ocr"} <= set(event.sources):
             return False
         if event.kind in SHAKEN and self._shaken(event):
+            return False
+        if self.unread.under_kind(event.kind, _about(event.start_ns), event.subject):
             return False
         return not self._read_late(event)
 
@@ -170,12 +179,28 @@ class View:
         inside = [event for event in around if span.contains(event.start_ns)]
         if len(inside) < len(around) or not all(self.sure(event) for event in inside):
             return False
+        if self.unread.under_kind(kind, span):
+            return False
         if any(self._near_end(event, span) for event in inside):
             return False
         if kind in HIDDEN_BY_DEATH and any(self.of_kind(end, span=wide) for end in ("death", "respawn")):
             return False
         starts = [event.start_ns for event in inside]
+        if any(_near(self._rises(kind), start, HIDDEN_NS) for start in starts):
+            return False
         return all(later - earlier >= APART_NS for earlier, later in pairwise(starts))
+
+    def _rises(self, kind: str) -> list[int]:
+        """When an item was taken that raises a number which events of this kind lower."""
+        if kind not in self._rises_of:
+            lowered = {rule.name for rule in self.rules.values() if rule.on_decrease == kind}
+            rules = ((event, self.message_of(event)) for event in self.of_kind("pickup"))
+            self._rises_of[kind] = [e.start_ns for e, rule in rules if rule and lowered & {*rule.gives, *rule.may_give}]
+        return self._rises_of[kind]
+
+    @cached_property
+    def _rises_of(self) -> dict[str, list[int]]:
+        return {}
 
     def _near_end(self, event: Event, span: Span) -> bool:
         at_start = span.start_ns > 0 and event.start_ns - span.start_ns < QUIET_NS
@@ -197,7 +222,7 @@ class View:
             end_s = (held.end_ns - LEAVE_NS) // NS_PER_S
             for at_s in range(start_s, end_s):
                 second = Span(at_s * NS_PER_S, (at_s + 1) * NS_PER_S)
-                if not self.hit_near(second):
+                if not self.hit_near(second) and not self.unread.under([variable], second):
                     yield held, second
 
     def hit_near(self, span: Span) -> bool:
@@ -291,6 +316,11 @@ def order(first: Event, then: Event) -> Claim:
 
 def value(held: Held, span: Span) -> Claim:
     return Claim("value", span.start_ns, span.end_ns, subject=held.variable, value=held.value)
+
+
+def _about(ns: int) -> Span:
+    """A moment with as much around it as what is told at once may lie apart."""
+    return Span(max(0, ns - SAME_NS), ns + SAME_NS)
 
 
 def _near(starts: Sequence[int], ns: int, within_ns: int, *, until: int | None = None) -> bool:

@@ -2,14 +2,17 @@
 
 Each kind of question has a module that drafts what can be asked and what the rows answer; the words of each language
 stand in `wording/`. Drafts are taken in turn: one of each sort of question, of each kind of event or number, from all
-over the video. Twice as many as the quota asks for come out, the first ones first, because a check takes some away.
+over the video. One fact is told once, and a second time only behind all others; that nothing happened is told by a
+third of a kind's pairs at most. Twice as many as the quota asks for come out, the first ones first, because a check
+takes some away.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import zip_longest
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import cycle, zip_longest
 from typing import TypeVar
 
 from gvlm_resources.dataset.facts import Facts
@@ -45,10 +48,13 @@ from gvlm_resources.dataset.questions.wording import Wording, load
 from gvlm_resources.settings import SynthesisSettings
 from gvlm_resources.timebase import NS_PER_S, Span
 
-VERSION = "1"
+VERSION = "3"
 MADE_BY = f"templates@{VERSION}"
 SPARE = 2  # candidates for each pair that the quota asks for
 QUOTA_NS = 600 * NS_PER_S  # what a quota is for
+OFTENEST = 2  # pairs about one fact, in other words; the second where too little else can be asked
+NOTHING_SHARE = 3  # one in so many pairs of a kind may say that there was nothing
+FIGURES = ("count", "sum", "value", "lowest", "highest")  # claims that hold over any span with the same rows in it
 
 Item = TypeVar("Item")
 
@@ -91,36 +97,100 @@ def _worded(
 ) -> Iterator[Pair]:
     """The first `wanted` drafts in words, no question asked twice."""
     asked: set[str] = set()
-    turn = chance.randrange(3)
-    for draft in drafts:
-        pair = _pair(draft, view, wording, turn, chance)
+    phrasings = _Phrasings(wording, chance)
+    for draft in _with_few_of_nothing(_facts_first(drafts)):
+        pair = _pair(draft, view, phrasings)
         if pair is None or pair.question in asked:
             continue
         asked.add(pair.question)
-        turn += 1
         yield pair
         if len(asked) == wanted:
             return
 
 
-def _pair(draft: Draft, view: View, wording: Wording, turn: int, chance: random.Random) -> Pair | None:
+def _facts_first(drafts: Sequence[Draft]) -> Iterator[Draft]:
+    """One draft about each fact, in their order, and then a second one."""
+    told: dict[Hashable, list[Draft]] = {}
+    for draft in drafts:
+        told.setdefault(_fact(draft), []).append(draft)
+    for place in range(OFTENEST):
+        yield from (same[place] for same in told.values() if place < len(same))
+
+
+def _fact(draft: Draft) -> Hashable:
+    """What a draft tells, whatever stretch of the video its question names."""
+    if draft.topic == "where_number":
+        return draft.topic, draft.about  # its place never changes
+    pointed = [claim for claim in draft.claims if claim.what not in ("count", "sum")]
+    told = [
+        (claim.what, claim.kind, claim.subject, claim.value, -1 if claim.what in FIGURES else claim.start_ns)
+        for claim in pointed or draft.claims
+    ]
+    figures = not told or any(claim.what in FIGURES for claim in pointed or draft.claims)
+    return frozenset(told), draft.evidence if figures else ()
+
+
+def _with_few_of_nothing(drafts: Iterable[Draft]) -> Iterator[Draft]:
+    """Those that say that there was nothing wait until enough others have come; the rest of them is left out."""
+    waiting: deque[Draft] = deque()
+    number = nothing = 0
+    for draft in drafts:
+        if _says_nothing(draft):
+            waiting.append(draft)
+        else:
+            number += 1
+            yield draft
+        if waiting and nothing + 1 <= max(1, (number + 1) // NOTHING_SHARE):
+            number, nothing = number + 1, nothing + 1
+            yield waiting.popleft()
+
+
+def _says_nothing(draft: Draft) -> bool:
+    """Whether all that it tells is that something did not happen."""
+    only_counts = all(claim.what in ("count", "sum") and not claim.value for claim in draft.claims)
+    return draft.kind != UNANSWERABLE and bool(draft.claims) and only_counts
+
+
+class _Phrasings:
+    """The ways to say something in turn, for each sort of question, so that no two drafts in a row share one."""
+
+    def __init__(self, wording: Wording, chance: random.Random) -> None:
+        self.wording = wording
+        self._chance = chance
+        self._turns: dict[tuple[str, ...], Iterator[str]] = {}
+
+    def question(self, draft: Draft) -> str:
+        unknown = draft.topic == "unknown"
+        asked = self.wording.unknowns[draft.about].ask if unknown else self.wording.topics[draft.topic].ask
+        return self._next((draft.topic, "ask", draft.about if unknown else ""), asked)
+
+    def answer(self, draft: Draft, length: str) -> str:
+        return self._next((draft.topic, length), getattr(self.wording.topics[draft.topic], length))
+
+    def lengths(self, draft: Draft) -> list[str]:
+        """The lengths that a draft may have, that whose turn it is first."""
+        first = self._next((draft.topic, "lengths", *draft.lengths), draft.lengths)
+        place = draft.lengths.index(first)
+        return [*draft.lengths[place:], *draft.lengths[:place]]
+
+    def _next(self, key: tuple[str, ...], ways: Sequence[str]) -> str:
+        if key not in self._turns:
+            self._turns[key] = cycle(self._chance.sample(ways, len(ways)))
+        return next(self._turns[key])
+
+
+def _pair(draft: Draft, view: View, phrasings: _Phrasings) -> Pair | None:
     """The draft in words; in another length where the question would give the answer away, None if in all."""
     if _around(draft.span, (*draft.claims, *draft.more_claims)).end_ns > view.facts.duration_ns:
         return None  # the last second is cut short: what it names is not all there
+    wording = phrasings.wording
     fields = {name: phrase(wording) for name, phrase in draft.fields.items()}
-    question = chance.choice(_questions(draft, wording)).format(**fields)
-    for step in range(len(draft.lengths)):
-        length = draft.lengths[(turn + step) % len(draft.lengths)]
-        answer = chance.choice(getattr(wording.topics[draft.topic], length)).format(**fields)
+    question = phrasings.question(draft).format(**fields)
+    for length in phrasings.lengths(draft):
+        answer = phrasings.answer(draft, length).format(**fields)
         if answer.rstrip(".").casefold() not in question.casefold():
             return _made(draft, view, wording, question, _capital(answer), length)
     return None
-
-
-def _questions(draft: Draft, wording: Wording) -> tuple[str, ...]:
-    if draft.topic == "unknown":
-        return wording.unknowns[draft.about].ask
-    return wording.topics[draft.topic].ask
 
 
 def _capital(answer: str) -> str:

@@ -61,7 +61,10 @@ class Wording(WordingPart):
     parts: tuple[str, str, str]
     told: Mapping[str, str]  # how it is known: by the sources of an event
     directions: Mapping[str, str]
-    causes: Mapping[str, str]  # subjects of deaths that are no names of the game
+    caused_by: str  # after "was killed", with the name of the game
+    causes: Mapping[str, str]  # the same for subjects of deaths that are no names of the game
+    weapon: str  # a weapon as what is fired
+    summary: Mapping[str, str]  # what the player did, without saying who, to be listed
     events: Mapping[str, Mapping[str, str]]
     topics: Mapping[str, Topic]
     unknowns: Mapping[str, Unknown]
@@ -82,8 +85,13 @@ class Wording(WordingPart):
     def variable(self, name: str, label: str) -> str:
         return self.variables.get(name) or self.other_variable.format(name=self.quote(label))
 
+    def fired(self, subject: str) -> str:
+        """`the shotgun`: a weapon as what is fired."""
+        return self.weapon.format(name=self.quote(subject), plain=plain(subject))
+
     def cause(self, subject: str) -> str:
-        return self.causes.get(subject) or self.quote(subject)
+        """`by “imp”`, `by a fall`: what killed the player."""
+        return self.causes.get(subject) or self.caused_by.format(name=self.quote(subject))
 
 
 def plain(text: str) -> str:

@@ -3,16 +3,14 @@
 A text is the words of question and answer, in lower case and compatibility form. Texts are compared only within one
 kind, curriculum and language, and only where all their figures agree: numbers, clocks, number words, yes, no and the
 other words of `telling_words`, in their order. So two moments, or two counts, are never alike, however long the
-sentence around them. Of those left, MinHash (Broder 1997) and banding find candidates, whose Jaccard index is then
-computed.
+sentence around them. Of those left, MinHash (Broder 1997) and banding find candidates (text_families), whose Jaccard
+index is then computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -20,19 +18,18 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 from rensa import RMinHash
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from gvlm_resources.dataset.grounding.grounding_words import NONE, NUMBERS, YES_NO
-from gvlm_resources.dataset.releases import mixing
+from gvlm_resources.dataset.releases import mixing, text_families
 from gvlm_resources.dataset.releases.mixing import Hashes
 from gvlm_resources.dataset.releases.scratch import Scratch
+from gvlm_resources.dataset.releases.text_families import Pairs, Sets
 
 SHINGLE = 3  # words
 PERMUTATIONS = 128
 MINHASH_SEED = 4
+SIGNED_AT_ONCE = 1_024  # texts
 RECALL = 0.999  # the least share of pairs at the threshold that banding has to find
-PAIRS_AT_ONCE = 8_192
 BOUNDARY = "\x1f"  # stands between question and answer, and is a word of its own
 
 # Clocks and decimals are one word, and so is each letter of scripts that put no spaces between words.
@@ -60,20 +57,24 @@ def telling_words() -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Alike:
-    """The texts of all rows, compared.
+    """The texts of all rows, compared. Of use as long as the `Texts` that it is of are open.
 
     `text` is each row's text, -1 of rows without one; rows with equal words have the same. `family` is, by text, which
-    texts hang together by being alike. `jaccard` has the index of each two different texts that are alike, the smaller
-    number first.
+    texts hang together by being alike.
     """
 
     text: NDArray[np.int64]
     family: NDArray[np.int64]
-    jaccard: dict[tuple[int, int], float]
+    sets: Sets
+    threshold: float
 
-    def index(self, one: int, other: int) -> float:
-        """The Jaccard index of two texts; 0 where they are not alike."""
-        return 1.0 if one == other else self.jaccard.get((min(one, other), max(one, other)), 0.0)
+    def index(self, pairs: Pairs) -> NDArray[np.float64]:
+        """The Jaccard index of each pair of texts; 0 where they are not alike."""
+        found = (pairs[:, 0] == pairs[:, 1]).astype(np.float64)
+        other = np.flatnonzero((found == 0) & (self.family[pairs[:, 0]] == self.family[pairs[:, 1]]))
+        computed = self.sets.jaccard(pairs[other])
+        found[other] = np.where(computed >= self.threshold, computed, 0.0)
+        return found
 
 
 @dataclass
@@ -97,6 +98,7 @@ class Texts:
     _rows: list[Hashes] = field(default_factory=list)
     _distinct: list[Hashes] = field(default_factory=list)
     _bands: list[Hashes] = field(default_factory=list)
+    _blocks: list[Hashes] = field(default_factory=list)
     _counts: list[NDArray[np.int64]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -119,18 +121,19 @@ class Texts:
     def compare(self, rows: NDArray[np.int64], total: int) -> Alike:
         """What is alike, where `rows` are the numbers of the rows that were added, of `total`."""
         text = np.full(total, -1, np.int64)
+        none = np.zeros(0, np.int64)
         if not self._rows:
-            return Alike(text, np.zeros(0, np.int64), {})
+            return Alike(text, none, Sets(self._shingles, none, none), self.threshold)
         distinct, first = np.unique(np.concatenate(self._distinct), return_index=True)
         text[rows] = np.searchsorted(distinct, np.concatenate(self._rows))
         counts = np.concatenate(self._counts)
-        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])[first]
-        found: dict[tuple[int, int], float] = {}
-        for pairs in self._candidates(first):
-            for pair, index in zip(pairs.tolist(), self._jaccard(pairs, starts, counts[first]).tolist(), strict=True):
-                if index >= self.threshold:
-                    found[pair[0], pair[1]] = index
-        return Alike(text, _families(found, len(distinct)), found)
+        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        sets = Sets(self._shingles, starts[first], counts[first])
+        family = np.arange(len(distinct))
+        if self._bands:
+            bands, blocks = np.concatenate(self._bands)[first], np.concatenate(self._blocks)[first]
+            family = text_families.families(sets, bands, blocks, self.threshold)
+        return Alike(text, family, sets, self.threshold)
 
     def close(self) -> None:
         self._shingles.close()
@@ -155,35 +158,8 @@ class Texts:
         self._shingles.append(shingles)
         self._counts.append(counts)
         if self._rows_a_band:
-            offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint64)
-            signed = RMinHash.digest_matrix_from_flat_token_hashes(shingles, offsets, PERMUTATIONS, MINHASH_SEED)
-            signatures = np.array(signed.to_rows(), dtype=np.uint64)
-            self._bands.append(_bands(signatures, block[rows], self._rows_a_band))
-
-    def _candidates(self, distinct: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """Pairs of texts that share a band, each once, some at a time."""
-        if not self._bands:
-            return
-        bands = np.concatenate(self._bands)[distinct]
-        seen = np.zeros(0, np.int64)
-        for column in bands.T:
-            packed = np.unique(_pairs_in(column))
-            packed = packed[~np.isin(packed, seen, assume_unique=True)]
-            seen = np.concatenate([seen, packed])
-            for start in range(0, len(packed), PAIRS_AT_ONCE):
-                some = packed[start : start + PAIRS_AT_ONCE]
-                yield np.stack([some >> 32, some & 0xFFFFFFFF], axis=1)
-
-    def _jaccard(
-        self, pairs: NDArray[np.int64], starts: NDArray[np.int64], counts: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """The index of each pair, over the sets of their shingles."""
-        texts, places = np.unique(pairs, return_inverse=True)
-        flat = self._shingles.gather(starts[texts], counts[texts])
-        sets = [set(part.tolist()) for part in np.split(flat, np.cumsum(counts[texts])[:-1])]
-        ends = places.reshape(pairs.shape).tolist()
-        shared = np.array([len(sets[a] & sets[b]) for a, b in ends])
-        return shared / (np.array([len(sets[a]) + len(sets[b]) for a, b in ends]) - shared)
+            self._bands += _banded(shingles, counts, block[rows], self._rows_a_band)
+            self._blocks.append(block[rows])
 
 
 def _is_telling(word: str) -> bool:
@@ -223,6 +199,19 @@ def rows_a_band(threshold: float) -> int:
     return max(fitting, default=1)
 
 
+def _banded(shingles: Hashes, counts: NDArray[np.int64], block: Hashes, rows: int) -> list[Hashes]:
+    """The bands of some texts, a part after another: signatures come back as Python's numbers, which are large."""
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    parts = []
+    for at in range(0, len(counts), SIGNED_AT_ONCE):
+        some = offsets[at : at + SIGNED_AT_ONCE + 1]
+        own, own_offsets = shingles[some[0] : some[-1]], (some - some[0]).astype(np.uint64)
+        signed = RMinHash.digest_matrix_from_flat_token_hashes(own, own_offsets, PERMUTATIONS, MINHASH_SEED)
+        signatures = np.array(signed.to_rows(), dtype=np.uint64)
+        parts.append(_bands(signatures, block[at : at + SIGNED_AT_ONCE], rows))
+    return parts
+
+
 def _bands(signatures: NDArray[np.uint64], block: Hashes, rows: int) -> Hashes:
     """(N, bands): equal where a band of two signatures of one block is."""
     columns = []
@@ -230,23 +219,3 @@ def _bands(signatures: NDArray[np.uint64], block: Hashes, rows: int) -> Hashes:
         part = signatures[:, band * rows : (band + 1) * rows]
         columns.append(mixing.joined(block, band, *part.T))
     return np.stack(columns, axis=1)
-
-
-def _pairs_in(column: Hashes) -> NDArray[np.int64]:
-    """Every pair of places with equal values, as `smaller << 32 | larger`."""
-    order = np.argsort(column, kind="stable")
-    ordered = column[order]
-    ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)) + 1
-    starts = np.concatenate([[0], ends[:-1]])
-    several = np.flatnonzero(ends - starts > 1)
-    runs = (order[starts[run] : ends[run]].tolist() for run in several.tolist())
-    # The members of a run rise: the sort is stable.
-    return np.fromiter((one << 32 | other for run in runs for one, other in combinations(run, 2)), np.int64)
-
-
-def _families(pairs: dict[tuple[int, int], float], texts: int) -> NDArray[np.int64]:
-    if not pairs:
-        return np.arange(texts)
-    ends = np.array(list(pairs), dtype=np.int64)
-    graph = coo_array((np.ones(len(ends), np.int8), (ends[:, 0], ends[:, 1])), shape=(texts, texts))
-    return connected_components(graph, directed=False)[1].astype(np.int64)

@@ -1,25 +1,44 @@
 """What people decided about pairs, put into examples.
 
 A fixed pair gives its new words to every example that was made of it: the last line of what is asked, and the answer.
+The claims of the old words go. Where the new answer would copy what is asked, the example is left out, as it is where
+examples are made; another one of the same pair, which shows no timeline, may stay.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from gvlm_resources.dataset.examples import validate
-from gvlm_resources.dataset.examples.curriculum_text import is_plain
+from gvlm_resources.dataset.examples.curriculum_text import copied, is_plain
 from gvlm_resources.dataset.examples.example import HUMAN
 from gvlm_resources.dataset.examples.shards import count_tokens
+from gvlm_resources.dataset.pairs import SAID_OR_SHOWN
 from gvlm_resources.dataset.releases.release_spec import Decision
 from gvlm_resources.errors import ReleaseError
 
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
-def fixed(line: bytes, row: Mapping[str, Any], decision: Decision) -> tuple[bytes, dict[str, Any]]:
-    """The line with the words of the decision, and what changes in its row.
+
+@dataclass(frozen=True)
+class Fixed:
+    """A line with a reviewer's words, and what changes in its row.
+
+    `copies` has the words of what is asked that the new answer repeats: empty where it repeats none.
+    """
+
+    line: bytes
+    changes: dict[str, Any]
+    copies: str = ""
+
+
+def fixed(line: bytes, row: Mapping[str, Any], decision: Decision) -> Fixed:
+    """The line with the words of the decision.
 
     The digest of a fixed line is one of the line before and the new words. Raises ReleaseError, naming the pair, where
     the new words cannot stand in an example.
@@ -36,18 +55,26 @@ def fixed(line: bytes, row: Mapping[str, Any], decision: Decision) -> tuple[byte
         raise _error(decision, "its words hold what would be taken for a token, or cannot be seen")
     asked["value"] = f"{before}\n{question}" if before else question
     turns[-1]["value"] = answer
+    value["provenance"].pop("claims", None)
     wrong = validate.errors(value)
     if wrong:
         raise _error(decision, wrong[0])
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n"
     words = "\0".join((row["digest"], question, answer))
-    return text.encode(), {
+    changes = {
         "question": question,
         "answer": answer,
         "tokens": count_tokens("\n".join(turn["value"] for turn in turns)),
         "bytes": len(text.encode()),
         "digest": hashlib.sha256(words.encode()).hexdigest(),
     }
+    return Fixed(text.encode(), changes, _copied(answer, question, before.split("\n"), row["kind"]))
+
+
+def _copied(answer: str, question: str, timeline: Sequence[str], kind: str) -> str:
+    """What the answer repeats. If the question is what is said or shown, it may quote what the timeline quotes."""
+    quotable = [quoted for line in timeline for quoted in _QUOTED.findall(line)] if kind == SAID_OR_SHOWN else []
+    return copied(answer, prompt=[*timeline, question], timeline=timeline, quotable=quotable)
 
 
 def _error(decision: Decision, what: str) -> ReleaseError:

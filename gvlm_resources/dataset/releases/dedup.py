@@ -12,9 +12,11 @@ words (alike_text) and alike frames (alike_frames) of one kind, curriculum and l
 
 from __future__ import annotations
 
+from bisect import bisect, insort
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +30,11 @@ FEW = 16  # a family of so few is compared one with another; a larger one by ban
 SAME_MOMENT = 0.5  # of the longer span
 DRAW_ALIKE = 1
 PAIRS_AT_ONCE = 4_096
+CROWD = 128  # rows with one key; past it an example is compared with so many of them only
 _WITHOUT_FRAMES, _FEW, _BANDED = 1, 2, 3
+_Like = tuple[
+    float, int, float
+]  # the cosine, negative so that the nearest sorts first; the row; the index of its words
 
 
 def exact(rows: Rows) -> None:
@@ -111,40 +117,71 @@ class _Search:
     texts: Alike
     vectors: FrameVectors
     threshold: float
+    # Under each key in the order in which they begin.
     heads: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     # What of a video a kept row stands for already: the first row of it.
     stood_for: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def video(self, keyed: _Keyed) -> None:
-        pairs = self._pairs(keyed)
-        found: dict[int, list[tuple[float, int]]] = defaultdict(list)
-        for start in range(0, len(pairs), PAIRS_AT_ONCE):
-            some = np.array(pairs[start : start + PAIRS_AT_ONCE], np.int64)
-            for (row, head), cosine in zip(some.tolist(), self._cosines(some).tolist(), strict=True):
-                if cosine >= self.threshold:
-                    found[row].append((-cosine, head))
+        found: dict[int, list[_Like]] = defaultdict(list)
+        for pairs in _batched(self._pairs(keyed)):
+            for row, like in self._alike(np.array(pairs, np.int64)):
+                found[row].append(like)
         for row in sorted(found):
             self._decide(row, sorted(found[row]))
         for row, keys in zip(keyed.rows, keyed.keys, strict=True):
             if not self.rows.reason[row]:
                 for key in keys:
-                    self.heads[key].append(row)
+                    insort(self.heads[key], row, key=self._begins)
 
-    def _pairs(self, keyed: _Keyed) -> list[tuple[int, int]]:
+    def _pairs(self, keyed: _Keyed) -> Iterator[tuple[int, int]]:
         """Rows of this video with those before them that may be like them."""
         own: dict[int, list[int]] = defaultdict(list)
-        pairs = []
         for row, keys in zip(keyed.rows, keyed.keys, strict=True):
-            before = {head for key in keys for head in self.heads.get(key, ())}
-            beside = {other for key in keys for other in own[key]}
-            pairs += [(row, head) for head in before if self._index(row, head)]
-            pairs += [(row, other) for other in beside if self._index(row, other) and self._same_moment(row, other)]
             for key in keys:
                 own[key].append(row)
-        return sorted(pairs)
+        beside: dict[int, set[int]] = defaultdict(set)
+        for rows in own.values():
+            for one, other in self._of_one_moment(rows):
+                beside[max(one, other)].add(min(one, other))
+        for row, keys in zip(keyed.rows, keyed.keys, strict=True):
+            before = {head for key in keys for head in self._heads(key, row)}
+            yield from ((row, other) for other in sorted(before | beside[row]))
 
-    def _index(self, row: int, other: int) -> float:
-        return self.texts.index(int(self.texts.text[row]), int(self.texts.text[other]))
+    def _heads(self, key: int, row: int) -> Sequence[int]:
+        """The kept rows with a key; of many, those that begin closest: copied footage mostly has its times too."""
+        heads = self.heads.get(key, [])
+        if len(heads) <= CROWD:
+            return heads
+        place = bisect(heads, self._begins(row), key=self._begins)
+        first = min(max(place - CROWD // 2, 0), len(heads) - CROWD)
+        return heads[first : first + CROWD]
+
+    def _begins(self, row: int) -> tuple[int, int]:
+        return int(self.rows.start_ns[row]), row
+
+    def _of_one_moment(self, rows: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Pairs of rows of one video with spans that share enough; of many at once, those that begin closest."""
+        starts, ends = self.rows.start_ns, self.rows.end_ns
+        ordered = sorted(rows, key=self._begins)
+        for place, row in enumerate(ordered):
+            latest = ends[row] - SAME_MOMENT * (ends[row] - starts[row])
+            for other in ordered[place + 1 : place + 1 + CROWD]:
+                if starts[other] > latest:
+                    break
+                if self._same_moment(row, other):
+                    yield row, other
+
+    def _alike(self, pairs: NDArray[np.int64]) -> Iterator[tuple[int, _Like]]:
+        """Those of the pairs that are alike in frames and in words."""
+        cosines = self._cosines(pairs)
+        near = np.flatnonzero(cosines >= self.threshold)
+        indices = self.texts.index(self.texts.text[pairs[near]])
+        for (row, head), cosine, index in zip(
+            pairs[near].tolist(), cosines[near].tolist(), indices.tolist(), strict=True
+        ):
+            if index:
+                yield row, (-cosine, head, index)
 
     def _same_moment(self, row: int, other: int) -> bool:
         starts, ends = self.rows.start_ns, self.rows.end_ns
@@ -162,9 +199,9 @@ class _Search:
             cosines[seen] = alike_frames.cosines(loaded[:, 0], loaded[:, 1])
         return cosines
 
-    def _decide(self, row: int, heads: Sequence[tuple[float, int]]) -> None:
+    def _decide(self, row: int, heads: Sequence[_Like]) -> None:
         video = int(self.rows.video[row])
-        for cosine, head in heads:
+        for cosine, head, index in heads:
             if self.rows.reason[head]:
                 continue
             if self.rows.video[head] != video:
@@ -172,5 +209,10 @@ class _Search:
                 if stands != row and not self._same_moment(row, stands):
                     continue
             frames = f", frames {-cosine:.4f}" if self.rows.vector[row] >= 0 else ""
-            self.rows.replace_by(row, head, ALIKE, f"words {self._index(row, head):.2f}{frames}")
+            self.rows.replace_by(row, head, ALIKE, f"words {index:.2f}{frames}")
             return
+
+
+def _batched(pairs: Iterator[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    while some := list(islice(pairs, PAIRS_AT_ONCE)):
+        yield some

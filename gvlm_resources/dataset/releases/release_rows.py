@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from gvlm_resources.dataset.releases.mixing import Hashes, joined
 
 KEPT = ""
-REJECTED, FILTER, EXACT, ALIKE, TOO_MANY, BALANCE = "rejected", "filter", "exact", "alike", "too_many_alike", "balance"
-REASONS = (KEPT, REJECTED, FILTER, EXACT, ALIKE, TOO_MANY, BALANCE)
+REJECTED, COPIES, FILTER = "rejected", "copies_the_prompt", "filter"
+EXACT, ALIKE, TOO_MANY, BALANCE = "exact", "alike", "too_many_alike", "balance"
+REASONS = (KEPT, REJECTED, COPIES, FILTER, EXACT, ALIKE, TOO_MANY, BALANCE)
 LABELS = ("kind", "curriculum", "language", "made_by")
 NOBODY = -1
 

@@ -16,21 +16,14 @@ from gvlm_resources import schemas
 from gvlm_resources.dataset.releases import decided, mixing
 from gvlm_resources.dataset.releases.alike_frames import FrameVectors
 from gvlm_resources.dataset.releases.alike_text import Texts
-from gvlm_resources.dataset.releases.release_rows import FILTER, KEPT, LABELS, REASONS, REJECTED, Rows, Words
+from gvlm_resources.dataset.releases.decided import Fixed
+from gvlm_resources.dataset.releases.release_rows import COPIES, FILTER, KEPT, LABELS, REASONS, REJECTED, Rows, Words
 from gvlm_resources.dataset.releases.release_shards import Shard, batches
 from gvlm_resources.dataset.releases.release_spec import Decision, Filters, ReleaseSpec
 from gvlm_resources.errors import ReleaseError
 
 REVIEWED = ("", "accepted", "fixed")
 _PLAIN = [name for name in schemas.EXAMPLES.names if name != "frame_vector"]
-
-
-@dataclass
-class Fixed:
-    """A line with a reviewer's words, and what changes in its row."""
-
-    line: bytes
-    changes: dict[str, Any]
 
 
 @dataclass
@@ -97,34 +90,42 @@ class Scan:
         return numbers
 
     def _decide(self, shard: Shard, table: pa.Table) -> pl.DataFrame:
-        """The rows with what reviewers decided in the column `decision`, and with the words that they gave."""
+        """The rows with what reviewers decided in the column `decision`, and with the words that they gave.
+
+        The column `copies` has what of the prompt the words of a reviewer repeat.
+        """
         frame = pl.from_arrow(table)
         assert isinstance(frame, pl.DataFrame)
         found = [self._decisions.get(pair) for pair in frame["pair_id"].to_list()] if self._decisions else []
         told = [decision.decision if decision else "" for decision in found] or [""] * frame.height
-        frame = frame.with_columns(pl.Series("decision", told, pl.String))
+        frame = frame.with_columns(pl.Series("decision", told, pl.String), copies=pl.lit(""))
         fixes = [number for number, word in enumerate(told) if word == "fixed"]
         if not fixes:
             return frame
         rows = frame[fixes].to_dicts()
         lines = shard.lines([(row["offset"], row["bytes"]) for row in rows])
-        columns = {name: frame[name].to_list() for name in ("question", "answer", "tokens", "bytes", "digest")}
+        columns = {
+            name: frame[name].to_list() for name in ("question", "answer", "tokens", "bytes", "digest", "copies")
+        }
         for number, row, line in zip(fixes, rows, lines, strict=True):
             decision = found[number]
             assert isinstance(decision, Decision)
-            text, changes = decided.fixed(line, row, decision)
-            self.fixed[self._total + number] = Fixed(text, changes)
-            for name, value in changes.items():
+            made = decided.fixed(line, row, decision)
+            if not made.copies:
+                self.fixed[self._total + number] = made
+            for name, value in (made.changes | {"copies": made.copies}).items():
                 columns[name][number] = value
         return frame.with_columns(pl.Series(name, columns[name], frame.schema[name]) for name in columns)
 
     def _columns(self, frame: pl.DataFrame) -> None:
         first = self._total - frame.height
         detail = frame.select(left_out(self.spec.filters)).to_series()
-        rejected = frame["decision"] == "rejected"
-        reason = np.where(rejected, REASONS.index(REJECTED), np.where(detail != KEPT, REASONS.index(FILTER), 0))
+        rejected, copies = frame["decision"] == "rejected", frame["copies"] != ""
+        detail = detail.set(rejected, "").zip_with(~copies, frame["copies"])
+        why = [REASONS.index(name) for name in (REJECTED, COPIES, FILTER)]
+        reason = np.select([rejected, copies, detail != KEPT], why, REASONS.index(KEPT))
         self._add("reason", reason.astype(np.int8))
-        self._add("detail", self._numbers(self._details, detail.set(rejected, "")))
+        self._add("detail", self._numbers(self._details, detail))
         self._add("reviewed", frame["decision"].replace_strict(REVIEWED, range(3), default=0).to_numpy())
         for label in LABELS:
             self._add(label, self._numbers(self._names[label], frame[label]))

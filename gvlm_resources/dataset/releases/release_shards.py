@@ -26,7 +26,12 @@ NAMED = 5  # names in an error
 
 @dataclass(frozen=True)
 class Shard:
-    """The examples of the video number `number` of a release. Raises ReleaseError where they cannot be read."""
+    """The examples of the video number `number` of a release. Raises ReleaseError where they cannot be read.
+
+    `examples.shards.Shard` reads the same files as what one video's step wrote, and blames the lake. Here a shard is an
+    input that may come from anywhere and may be damaged: its format, its videos and its places are checked, the error
+    names the video and what to build again, and the file of lines is opened only while lines are copied.
+    """
 
     number: int
     video_id: str
@@ -95,19 +100,20 @@ def of_release(spec: ReleaseSpec, folders: Mapping[str, Path]) -> list[Shard]:
     missing = [video for video in wanted if video not in folders]
     if missing:
         raise ReleaseError(
-            f"training examples are missing for {_named(missing)}",
+            f"training examples are missing for {named(missing)}",
             remedy="run `gvlm build VIDEO --select training_examples` for each",
         )
     others = sorted(set(folders) - set(wanted))
     if others:
         raise ReleaseError(
-            f"the release {spec.name} is not made of {_named(others)}",
+            f"the release {spec.name} is not made of {named(others)}",
             remedy="create a new release for them: a release is frozen",
         )
     return [Shard(number, video, folders[video]) for number, video in enumerate(wanted)]
 
 
-def _named(videos: Sequence[str]) -> str:
+def named(videos: Sequence[str]) -> str:
+    """Some videos in an error, the first few by their ids."""
     rest = f" and {len(videos) - NAMED} more" if len(videos) > NAMED else ""
     return ", ".join(videos[:NAMED]) + rest
 
