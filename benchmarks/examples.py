@@ -105,7 +105,6 @@ def videos(root: Path, cache: Path, in_force: Settings) -> Iterator[tuple[Video,
                 source=source,
                 settings=in_force.reasoning,
                 video_id=video_id,
-                max_rows=in_force.examples.max_rows,
             )
             for pair in pairs
         }

@@ -76,7 +76,6 @@ def _timeline(work: Work) -> "Callable[[Pair], str]":
         source=source,
         settings=work.settings.reasoning,
         video_id=work.video_id,
-        max_rows=work.settings.examples.max_rows,
     )
 
 

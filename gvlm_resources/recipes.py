@@ -144,7 +144,7 @@ STAGES: Mapping[str, Stage] = {
                 "frame_index",
                 "qa_pairs",
             ),
-            settings=("examples", "reasoning.top_k", "reasoning.moment_window_s"),
+            settings=("examples", "reasoning.top_k", "reasoning.max_rows", "reasoning.moment_window_s"),
             game=("hud", "variables", "messages"),
             models=("siglip", "text"),
             imports=("features",),

@@ -251,6 +251,7 @@ class ReasoningSettings(Section):
 
     core: Literal["extractive", "openai"] = "extractive"
     top_k: int = Field(default=10, ge=1, le=200)
+    max_rows: int = Field(default=120, ge=0)
     moment_window_s: float = Field(default=30.0, gt=0)
     model: str = "Qwen/Qwen3-VL-8B-Instruct"
     base_url: str = "http://127.0.0.1:8000/v1"
@@ -350,7 +351,6 @@ class ExampleSettings(Section):
     clip_frames: int = Field(default=8, ge=1, le=64)
     long_s: float = Field(default=300.0, ge=10)
     long_frames: int = Field(default=64, ge=2, le=1024)
-    max_rows: int = Field(default=40, ge=0)
     timeline_dropout: float = Field(default=0.3, ge=0, le=1)
     features: Literal["computed", "imported"] = "computed"
 

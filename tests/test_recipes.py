@@ -56,6 +56,7 @@ BASE = Settings(profile="cpu")
         ("compute", {"frame_batch": 1, "device": "cpu"}, set()),
         ("index", {"runtime": "sentence-transformers"}, {"timeline_index"}),
         ("reasoning", {"top_k": 3}, {"training_examples"}),
+        ("reasoning", {"max_rows": 3}, {"training_examples"}),
         ("reasoning", {"timeout_s": 3}, set()),
         ("synthesis", {"seed": 3}, {"qa_pairs"}),
         ("server", {"concurrency": 3}, set()),

@@ -30,8 +30,9 @@ class OpenAICore:
 
     name = "openai"
 
-    def __init__(self, chat: ChatModel, *, max_frames: int, max_tokens: int) -> None:
-        self._chat, self._max_frames, self._max_tokens = chat, max_frames, max_tokens
+    def __init__(self, chat: ChatModel, *, max_rows: int, max_frames: int, max_tokens: int) -> None:
+        self._chat, self._max_rows = chat, max_rows
+        self._max_frames, self._max_tokens = max_frames, max_tokens
         self.model = chat.name
 
     @staticmethod
@@ -39,7 +40,9 @@ class OpenAICore:
         """A core on the server of the settings. Raises SettingsError for an address that cannot be used."""
         key = SecretStr(api_key) if api_key else None
         chat = OpenAIChat(settings.base_url, settings.model, api_key=key, timeout_s=settings.timeout_s)
-        return OpenAICore(chat, max_frames=settings.max_frames, max_tokens=settings.max_tokens)
+        return OpenAICore(
+            chat, max_rows=settings.max_rows, max_frames=settings.max_frames, max_tokens=settings.max_tokens
+        )
 
     def compose(self, question: Question, evidence: Evidence, source: EvidenceSource) -> Answer:
         """The model's answer, its citations checked. Raises ServerError where no reply can be had.
@@ -48,7 +51,7 @@ class OpenAICore:
         and keeps the raw text in its notes.
         """
         started = time.perf_counter()
-        prompt = prompts.write(question, evidence)
+        prompt = prompts.write(question, evidence, max_rows=self._max_rows)
         frames, images = self._frames(evidence, prompt, source)
         request = ChatRequest(
             system=prompt.system,

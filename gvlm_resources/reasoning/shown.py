@@ -7,13 +7,11 @@ from gvlm_resources.reasoning.protocol import EvidenceSource
 from gvlm_resources.settings import ReasoningSettings
 
 
-def timeline_for(
-    question_text: str, *, source: EvidenceSource, settings: ReasoningSettings, video_id: str, max_rows: int
-) -> str:
-    """The evidence of a question about one video as its prompt has it, at most `max_rows` rows of it."""
+def timeline_for(question_text: str, *, source: EvidenceSource, settings: ReasoningSettings, video_id: str) -> str:
+    """The evidence of a question about one video as its prompt has it: the same rows, in the same lines."""
     videos = retrieve.chosen_videos(source, video_id)
     question = languages.read(
         question_text, duration_ns=videos[0].duration_ns, moment_window_s=settings.moment_window_s
     )
     evidence = retrieve.gather(question, videos, source, settings)
-    return prompts.timeline(question, evidence, max_rows=max_rows)
+    return prompts.timeline(question, evidence, max_rows=settings.max_rows)

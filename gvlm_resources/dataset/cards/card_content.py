@@ -52,6 +52,7 @@ REASONS = {
     "too_many_alike": "alike in words to as many as may stay",
     "balance": "its kind was too large a share",
     "rejected": "rejected by a reviewer",
+    "copies_the_prompt": "a reviewer's words repeat what the prompt shows",
 }
 _SPANS_S = (1, 5, 10, 30, 60, 120, 300, 900)
 
