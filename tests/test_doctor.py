@@ -252,7 +252,7 @@ def test_every_model_that_results_are_fingerprinted_with_is_examined(folders: Fo
         entities=EntitySettings(model="facebook/sam3"), ocr=OcrSettings(second_reader="microsoft/trocr-base-printed")
     )
     examined = {entry.need.use for entry in inventory.take(settings, folders)}
-    assert {*examined, "vad", "text", "speech", "ocr"} == set(identities.of(settings, folders))
+    assert {*examined, "vad", "text", "speech", "ocr", "writer"} == set(identities.of(settings, folders))
 
 
 def test_a_checkpoint_that_is_missing_is_named_with_the_command_that_gets_it(

@@ -24,10 +24,10 @@ def digest(*texts: str) -> str:
 def test_the_wordings_are_those_of_the_templates_version() -> None:
     words = [path.read_text() for path in sorted(WORDING.glob("*.yaml"))]
     assert len(words) == 4
-    assert OF_TEMPLATES == {templates.VERSION: digest(*words)}
+    assert {templates.VERSION: digest(*words)} == OF_TEMPLATES
 
 
 def test_what_a_language_model_is_told_is_that_of_the_code_version_of_qa_pairs() -> None:
     schemas = json.dumps([writer_prompts.READABLE, context.SCHEMA])
     told = digest(writer_prompts.SYSTEM, writer_prompts.RETRY, context.SYSTEM, schemas, *KINDS)
-    assert OF_PROMPTS == {STAGES["qa_pairs"].code_version: told}
+    assert {STAGES["qa_pairs"].code_version: told} == OF_PROMPTS

@@ -738,7 +738,11 @@ class Interrupting:
 def test_an_interrupt_keeps_what_was_replied_and_waits_for_no_pause(tmp_path: Path) -> None:
     store, pace = ReplyStore(tmp_path), Pace(3)
     purse = Purse(Prices(), Budgets(), store)
-    with pytest.raises(KeyboardInterrupt):
-        Asker(Interrupting(pace), store, purse, pace).ask([asked(str(i)) for i in range(3)])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # Dagster's stays where a run was in this process
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Asker(Interrupting(pace), store, purse, pace).ask([asked(str(i)) for i in range(3)])
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert len(list(store.calls())) == 2
     assert sorted(path.name for path in (tmp_path / "ledger").iterdir()) == ["lock", "spent.jsonl"]
