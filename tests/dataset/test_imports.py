@@ -1,5 +1,6 @@
 """What was imported for a video is kept whole, and its digest is that of what it says."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -98,7 +99,7 @@ def test_the_same_imports_give_the_same_bytes_in_another_lake(tmp_path: Path) ->
     written = [
         {
             path.relative_to(tmp_path / name): path.read_bytes()
-            for path in (tmp_path / name).rglob("*")
+            for path in Layout(tmp_path / name).imports(VIDEO).rglob("*")
             if path.is_file()
         }
         for name in ("a", "b")
@@ -176,3 +177,17 @@ def test_ids_and_kinds_never_become_paths_unchecked(layout: Layout) -> None:
         store_pairs(layout, "../x", rows_of([ONE]), file="pairs.json")
     with pytest.raises(LakeError):
         forget(layout, VIDEO, "../pairs")
+
+
+def test_imports_at_the_same_time_lose_nothing(layout: Layout) -> None:
+    files_of_pairs = [
+        rows_of([{"question": f"What is number {n} of file {file}?", "answer": f"It is {n}."} for n in range(20)])
+        for file in range(8)
+    ]
+    with ThreadPoolExecutor(8) as threads:
+        done = [
+            threads.submit(store_pairs, layout, VIDEO, rows, file=f"{number}.json")
+            for number, rows in enumerate(files_of_pairs)
+        ]
+    assert sum(future.result().added for future in done) == 160
+    assert sum(one.count for one in listed(layout, VIDEO)) == 160

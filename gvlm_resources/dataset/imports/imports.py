@@ -18,13 +18,15 @@ import re
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock
 
 from gvlm_resources import schemas
 from gvlm_resources.dataset.facts import Facts
@@ -75,6 +77,11 @@ def store_pairs(layout: Layout, video_id: str, rows: Rows, *, file: str, languag
             f"pairs in the language {language[:20]!r} cannot be checked against a timeline",
             remedy=f"import pairs in {', '.join(LANGUAGES)}",
         )
+    with _locked(layout, video_id):
+        return _added(layout, video_id, rows, file, language)
+
+
+def _added(layout: Layout, video_id: str, rows: Rows, file: str, language: str) -> Stored:
     before = _pairs(layout, video_id)
     known = {(row["question"], row["answer"]) for row in before}
     made_by = f"{MADE_BY}{_UNFIT.sub('_', Path(file).name)[:80] or 'file'}"
@@ -104,6 +111,11 @@ def stored_pairs(layout: Layout, video_id: str, facts: Facts) -> Imported:
 
 def store_features(layout: Layout, video_id: str, tables: dict[str, pa.Table], *, file: str) -> Stored:
     """Put the vectors of a video in the place of those imported for it before. `tables` are those of `Features`."""
+    with _locked(layout, video_id):
+        return _replaced(layout, video_id, tables, file)
+
+
+def _replaced(layout: Layout, video_id: str, tables: dict[str, pa.Table], file: str) -> Stored:
     pointer = _file(layout, video_id, FEATURES)
     before = _pointer(pointer)
     home = pointer.parent
@@ -176,12 +188,22 @@ def listed(layout: Layout, video_id: str) -> list[Listed]:
 def forget(layout: Layout, video_id: str, kind: str) -> bool:
     """Remove what was imported of a kind; whether there was any."""
     path = _file(layout, video_id, kind)
-    there = path.is_file()
-    path.unlink(missing_ok=True)
-    if kind == FEATURES and path.parent.is_dir():
-        for folder in path.parent.glob("features-*"):
-            shutil.rmtree(folder)
+    with _locked(layout, video_id):
+        there = path.is_file()
+        path.unlink(missing_ok=True)
+        if kind == FEATURES and path.parent.is_dir():
+            for folder in path.parent.glob("features-*"):
+                shutil.rmtree(folder)
     return there
+
+
+@contextmanager
+def _locked(layout: Layout, video_id: str) -> Iterator[None]:
+    """Two imports at once add both."""
+    path = layout.lock("imports", video_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path):
+        yield
 
 
 def _file(layout: Layout, video_id: str, kind: str) -> Path:

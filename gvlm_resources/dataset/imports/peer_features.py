@@ -31,6 +31,7 @@ from gvlm_resources.timebase import moment_id, ns_from_s
 DIMS = {"siglip": 1152, "videomae": 768, "wav2vec2": 1024}
 PREFIXES = {"siglip": "f", "videomae": "c", "wav2vec2": "w"}
 SCHEMAS = {"siglip": schemas.SIGLIP, "videomae": schemas.VIDEOMAE, "wav2vec2": schemas.WAV2VEC2}
+MAX_FILE_BYTES = 8 << 30  # some hundred hours of the vectors of one video
 MAX_S = 11 * 86_400.0  # what ids sort up to
 LEAST_LENGTH = 1e-6  # of a vector before it is made a unit vector: its tools write zeros where an encoder failed
 _DAMAGED = (RuntimeError, EOFError, ValueError, LookupError, OSError, TypeError, AttributeError, struct.error)
@@ -119,6 +120,8 @@ def _loaded(file: Path) -> Mapping[str, Any]:
     remedy = "give a {stem}_embeddings.pt as gameplay-vision-llm writes it"
     if not file.is_file():
         raise PeerError(f"{file} is not there", remedy=remedy)
+    if file.stat().st_size > MAX_FILE_BYTES:
+        raise PeerError(f"{file.name} is larger than {MAX_FILE_BYTES >> 30} GiB", remedy=remedy)
     try:
         with torch.serialization.safe_globals(_NUMPY):
             data = torch.load(file, map_location="cpu", weights_only=True)
@@ -126,6 +129,8 @@ def _loaded(file: Path) -> Mapping[str, Any]:
         wanted = _GLOBAL.search(str(error))
         cause = f"asks for {wanted[1]}, which could run code" if wanted else "holds more than tensors and plain values"
         raise PeerError(f"{file.name} {cause}: it was not opened", remedy=remedy) from error
+    except MemoryError as error:
+        raise PeerError(f"{file.name} asks for more memory than there is", remedy=remedy) from error
     except _DAMAGED as error:
         raise PeerError(f"{file.name} cannot be read: {str(error)[:200]}", remedy=remedy) from error
     if not isinstance(data, Mapping) or not any(isinstance(data.get(name), list) for name in DIMS):
