@@ -76,7 +76,7 @@ def read_frames(path: Path, frame_ids: Sequence[str] | None = None, columns: Seq
     Only the row groups that hold an asked-for frame are read, and only `columns` of them. Raises LakeError for an id
     that is not there. The same holds for clips and HUD crops, whose second column is their id.
     """
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:
         key = file.schema_arrow.names[1]
         if frame_ids is None:
             return file.read(columns=list(columns) if columns is not None else None)
@@ -106,10 +106,11 @@ def iter_frames(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a table in the order of the file, at most `rows` at a time; one row group is in memory.
 
-    Each row group is read by itself: `ParquetFile.iter_batches` keeps what it has read of a file until its end.
+    Each row group is read by itself: `ParquetFile.iter_batches` keeps what it has read of a file until its end. What
+    is buffered ahead is freed by a thread of its own at its own time, so that up to three groups were in memory.
     """
     names = list(columns) if columns is not None else None
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:
         for number in range(file.num_row_groups):
             yield from file.read_row_group(number, columns=names).to_batches(max_chunksize=rows)
 
