@@ -178,7 +178,12 @@ def _release_metadata(
         "removed": show.counts(release.removed, "reason"),
         "manifest": dg.MetadataValue.json(release.manifest),
         "card": dg.MetadataValue.md(
-            card.markdown(release, findings, releasing.frames(lake_folder.lake()), pictures="none")
+            card.markdown(
+                release,
+                findings,
+                releasing.frames(releasing.made_with(lake_folder.lake(), release)),
+                pictures="none",
+            )
         ),
         "gvlm/bytes": result.total_bytes,
         "gvlm/fingerprint": result.fingerprint,

@@ -58,17 +58,10 @@ def create(
     from gvlm_resources.dataset.releases import release_spec as parts
 
     folder = _folder()
-    choice = releasing.choose(folder, video or (), games=game or ())
-    for video_id in choice.unbuilt:
-        typer.secho(f"left out: {video_id} has no training examples; `gvlm build {video_id}`", fg="yellow", err=True)
-    env = environment.read()
-    settings = settings_module.load(env.profile, overrides=env.settings_file)
-    for video_id in releasing.stale(folder, settings, finding.models_of(env), choice.inputs):
-        typer.secho(f"note: {video_id} was built with other settings or code; it goes in as it is", dim=True, err=True)
     spec = releasing.spec(
         folder,
         name,
-        [each.video_id for each in choice.inputs],
+        _chosen(folder, video or (), game or ()),
         seed=seed,
         filters=parts.Filters(
             kinds=tuple(kind or ()),
@@ -88,6 +81,18 @@ def create(
     typer.echo(f"{'created' if is_new else 'known'}  {name}: {len(spec.inputs)} videos; {told}")
     if build:
         _build(name)
+
+
+def _chosen(folder: LakeFolder, videos: Sequence[str], of_games: Sequence[str]) -> list[str]:
+    """The videos that go in. Says which do not, and which were built with other settings or code."""
+    choice = releasing.choose(folder, videos, games=of_games)
+    for video_id in choice.unbuilt:
+        typer.secho(f"left out: {video_id} has no training examples; `gvlm build {video_id}`", fg="yellow", err=True)
+    env = environment.read()
+    settings = settings_module.load(env.profile, overrides=env.settings_file)
+    for video_id in releasing.stale(folder, settings, finding.models_of(env), choice.inputs):
+        typer.secho(f"note: {video_id} was built with other settings or code; it goes in as it is", dim=True, err=True)
+    return [each.video_id for each in choice.inputs]
 
 
 def _ratios(train: float, validation: float, test: float) -> "Ratios":
@@ -211,7 +216,7 @@ def export(
 
     folder = _folder()
     _, release = releasing.stored_release(folder, name)
-    lake = folder.lake()
+    lake = releasing.made_with(folder.lake(), release)
     options = Options(max_pictures=max_pictures, vectors=vectors)
     done = write.write(form, release, to, releasing.frames(lake), options, releasing.vectors(lake, release))
     rows = ", ".join(f"{count} {split}" for split, count in done.rows.items())
@@ -250,7 +255,7 @@ def review(
 
 
 def _evidence(folder: LakeFolder, release: Any) -> Any:
-    words = releasing.evidence_words(folder)
+    words = releasing.evidence_words(folder, release)
 
     def told(pair: Any) -> str:
         ids = release.example(pair.split, pair.offset).evidence
@@ -275,8 +280,8 @@ def _serve(folder: LakeFolder, release: Any, port: int, browser: bool) -> None:
     server = review_page.serve(
         release,
         lake.layout,
-        evidence=releasing.evidence_words(folder),
-        frame=releasing.frames(lake),
+        evidence=releasing.evidence_words(folder, release),
+        frame=releasing.frames(releasing.made_with(lake, release)),
         source_path=releasing.source_paths(folder),
         port=port,
         open_browser=browser,

@@ -15,6 +15,7 @@ from gvlm_resources import recipes, schemas
 from gvlm_resources.bindings import LakeFolder, Models
 from gvlm_resources.errors import LakeError, ReleaseError
 from gvlm_resources.lake.fingerprint import Recipe, canonical_json
+from gvlm_resources.lake.keeping import Keeper, built_anew
 from gvlm_resources.lake.layout import checked_key
 from gvlm_resources.lake.store import Lake, Result, read_table
 from gvlm_resources.settings import Settings
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from gvlm_resources.dataset.review.review_words import Told
 
 SET = "training_set"
-KEPT_VIDEOS = 16
+CACHED_VIDEOS = 16
+KEPT = "kept"  # in a release's folder: a lake with what its lines name, as it was when the release was built
 EXAMPLES = "training_examples"
 CHECKS = {
     "leakage": "No video, footage, pair or example stands in two splits.",
@@ -117,12 +119,14 @@ def spec(lake_folder: LakeFolder, name: str, video_ids: Sequence[str], **parts: 
 
 
 def weighed(lake_folder: LakeFolder, wanted: "ReleaseSpec") -> str:
-    """How many decisions of reviewers apply. Raises ReleaseError where the filters would keep nothing."""
+    """How many decisions of reviewers apply. Raises ReleaseError where the filters would keep nothing, or where what
+    the lines name is no longer there."""
     from gvlm_resources.dataset.releases import release
     from gvlm_resources.dataset.review import review
     from gvlm_resources.lake.releases import Releases
 
     shards = Releases(lake_folder.lake()).shards(wanted)
+    _check_fit(lake_folder.lake(), wanted)
     counts = release.would_keep(wanted, shards)
     if not counts["kept"]:
         left_out = ", ".join(f"{count} by {why}" for why, count in counts.items() if why != "kept")
@@ -179,8 +183,9 @@ def build(lake_folder: LakeFolder, name: str, *, code_version: str, say: Callabl
             return []
         shards = releases.shards(wanted)
         with lake.write(_recipe(wanted, code_version), name) as draft:
+            say(_keep(lake, wanted, draft.folder))  # first: it may find that the lines fit nothing any more
             release.build(wanted, shards, draft.folder)
-            return _told(lake_folder, draft.folder)
+            return _told(draft.folder)
 
 
 def _recipe(wanted: "ReleaseSpec", code_version: str) -> Recipe:
@@ -193,25 +198,53 @@ def _recipe(wanted: "ReleaseSpec", code_version: str) -> Recipe:
     )
 
 
-def _told(lake_folder: LakeFolder, folder: Path) -> "list[AuditFinding]":
+def _keep(lake: Lake, wanted: "ReleaseSpec", folder: Path) -> str:
+    """Keep the pictures, vectors and rows that the lines may name, and say how much that is."""
+    _check_fit(lake, wanted)
+    keeper = Keeper(lake, Lake(folder / KEPT))
+    for video in wanted.inputs:
+        keeper.results(sorted({"video", *stored.EVIDENCE_IDS, *stored.VECTOR_IDS}), video.video_id)
+        keeper.folder(lake.layout.imports(video.video_id))
+    copied = f", {keeper.copied} of them copied: this file system has no links" if keeper.copied else ""
+    return f"{wanted.name} keeps {keeper.linked + keeper.copied} files of its videos{copied}"
+
+
+def _check_fit(lake: Lake, wanted: "ReleaseSpec") -> None:
+    """Raises ReleaseError where what the lines may name is no longer what they were made of."""
+    for video in wanted.inputs:
+        if other := built_anew(lake, EXAMPLES, video.video_id):
+            raise ReleaseError(
+                f"{', '.join(other)} of {video.video_id}: built anew after its training examples were made",
+                remedy=f"run `gvlm build {video.video_id}`, then create the release (a frozen one: under another name)",
+            )
+
+
+def made_with(lake: Lake, release: "Release") -> Lake:
+    """Where everything that a release's lines name is as it was when the release was built."""
+    kept = release.folder / KEPT
+    return Lake(kept) if kept.is_dir() else lake
+
+
+def _told(folder: Path) -> "list[AuditFinding]":
     """What the checks say of a release that was just made; its card is written beside it."""
     from gvlm_resources.dataset.cards import audit, card, card_html
     from gvlm_resources.dataset.releases.release_files import CARD_HTML, CARD_MARKDOWN, Release
 
-    release = Release(folder)
-    found = audit.findings(release, lambda video_id: known(lake_folder.lake(), video_id))
-    pictures = frames(lake_folder.lake())
+    release, lake = Release(folder), Lake(folder / KEPT)
+    found = audit.findings(release, lambda video_id: known(lake, video_id))
+    pictures = frames(lake)
     (folder / CARD_MARKDOWN).write_text(card.markdown(release, found, pictures), encoding="utf-8")
     (folder / CARD_HTML).write_text(card_html.html(release, found, pictures), encoding="utf-8")
     return found
 
 
 def findings(lake_folder: LakeFolder, name: str) -> "list[AuditFinding]":
-    """What the checks say of a stored release now: a video that was deleted since has broken references."""
+    """What the checks say of a stored release now."""
     from gvlm_resources.dataset.cards import audit
 
     _, release = stored_release(lake_folder, name)
-    return audit.findings(release, lambda video_id: known(lake_folder.lake(), video_id))
+    lake = made_with(lake_folder.lake(), release)
+    return audit.findings(release, lambda video_id: known(lake, video_id))
 
 
 def stored_release(lake_folder: LakeFolder, name: str) -> "tuple[Result, Release]":
@@ -248,13 +281,13 @@ def frames(lake: Lake) -> Callable[[str, str], bytes | None]:
     return frame
 
 
-def evidence_words(lake_folder: LakeFolder) -> "Callable[[str, Sequence[str]], Sequence[Told]]":
+def evidence_words(lake_folder: LakeFolder, release: "Release") -> "Callable[[str, Sequence[str]], Sequence[Told]]":
     """Rows of a video in words, by their ids, for who reviews a pair."""
     from gvlm_resources.dataset.review import review_words
 
-    lake, catalogue = lake_folder.lake(), lake_folder.catalogue()
+    lake, catalogue = made_with(lake_folder.lake(), release), lake_folder.catalogue()
 
-    @lru_cache(maxsize=KEPT_VIDEOS)
+    @lru_cache(maxsize=CACHED_VIDEOS)
     def facts(video_id: str) -> "Facts":
         wanted = catalogue.video(video_id)
         return stored.facts_of(wanted, games.load(wanted.game), lambda asset: lake.get(asset, video_id))
@@ -262,7 +295,7 @@ def evidence_words(lake_folder: LakeFolder) -> "Callable[[str, Sequence[str]], S
     def words(video_id: str, ids: Sequence[str]) -> "Sequence[Told]":
         try:
             return review_words.rows(ids, facts(video_id))
-        except LakeError as error:  # deleted since, or being rebuilt: the reviewer is told so beside the pair
+        except LakeError as error:  # the library no longer has the video: the reviewer is told so beside the pair
             return [review_words.Told(row_id, "", error.cause, is_there=False) for row_id in ids]
 
     return words

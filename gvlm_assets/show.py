@@ -3,13 +3,16 @@
 import json
 import wave
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import numpy as np
 import pyarrow as pa
+import yaml
 
 from gvlm_resources.lake.store import Lake
 from gvlm_resources.schemas import STATUS_OK
@@ -26,12 +29,27 @@ STRIP_FRAMES = 6
 
 
 def table(rows: pa.Table, schema: pa.Schema) -> dict[str, Any]:
-    """Row count and column schema, under the keys that the UI renders."""
-    columns = [dg.TableColumn(field.name, str(field.type)) for field in schema]
+    """Row count, and the columns with what they mean, under the keys that the UI renders."""
+    meanings = column_meanings()[(schema.metadata or {})[b"gvlm.table"].decode()]
+    columns = [
+        dg.TableColumn(
+            field.name,
+            str(field.type),
+            description=meanings[field.name],
+            constraints=dg.TableColumnConstraints(nullable=field.nullable),
+        )
+        for field in schema
+    ]
     return {
         "dagster/row_count": rows.num_rows,
         "dagster/column_schema": dg.TableSchema(columns=columns),
     }
+
+
+@cache
+def column_meanings() -> Mapping[str, Mapping[str, str]]:
+    """What each column of each stored table means, by the table's name in its schema."""
+    return yaml.safe_load(files("gvlm_resources").joinpath("columns.yaml").read_text(encoding="utf-8"))
 
 
 def counts(rows: pa.Table, column: str) -> dg.MetadataValue:

@@ -192,7 +192,7 @@ def expected(
 
 def _setting(settings: Settings, name: str) -> Any:
     section, _, key = name.partition(".")
-    values = getattr(settings, section).model_dump(mode="json")
+    values = getattr(settings, section).in_force()
     return values[key] if key else values
 
 

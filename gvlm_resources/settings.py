@@ -23,6 +23,10 @@ PROFILES = ("cpu", "light", "standard", "full")
 class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def in_force(self) -> dict[str, Any]:
+        """The values that decide a result, as JSON: one that nothing reads as the others stand is left out."""
+        return self.model_dump(mode="json")
+
 
 class VideoSettings(Section):
     """What is accepted as a video."""
@@ -279,6 +283,18 @@ Writer = Literal["templates", "openai"]
 Language = Literal["en", "de", "es", "fr"]
 
 
+OF_LANGUAGE_MODELS = {
+    "model",
+    "window_s",
+    "intro_s",
+    "max_frames",
+    "max_rows",
+    "max_tokens",
+    "budget_usd",
+    "budget_tokens",
+}
+
+
 class SynthesisSettings(Section):
     """Who writes questions and answers about a video, and how many of each kind.
 
@@ -300,6 +316,10 @@ class SynthesisSettings(Section):
     max_tokens: int = Field(default=2048, ge=64)
     budget_usd: float | None = Field(default=None, ge=0)
     budget_tokens: int | None = Field(default=None, ge=0)
+
+    def in_force(self) -> dict[str, Any]:
+        asks = "openai" in self.writers
+        return self.model_dump(mode="json", exclude=None if asks else OF_LANGUAGE_MODELS)
 
     @field_validator("writers", "languages")
     @classmethod

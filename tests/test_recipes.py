@@ -69,6 +69,15 @@ def test_a_setting_rebuilds_what_it_changes_and_nothing_else(section: str, value
     assert changed(fingerprints(BASE), after) == set(downstream(first))
 
 
+@pytest.mark.parametrize("values", [{"model": "other"}, {"window_s": 30.0}, {"max_tokens": 100}, {"budget_tokens": 9}])
+def test_what_only_a_language_model_is_asked_by_rebuilds_pairs_where_one_is_asked(values: dict) -> None:
+    for writers, first in ((("templates",), set()), (("openai",), {"qa_pairs"})):
+        part = BASE.synthesis.model_copy(update={"writers": writers})
+        before = BASE.model_copy(update={"synthesis": part})
+        after = BASE.model_copy(update={"synthesis": part.model_copy(update=values)})
+        assert changed(fingerprints(before), fingerprints(after)) == set(downstream(first))
+
+
 def test_another_source_rebuilds_everything() -> None:
     assert changed(fingerprints(BASE), fingerprints(BASE, source="bb")) == set(STAGES)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from gvlm_assets.show import column_meanings
 from gvlm_resources import schemas
 
 PAGE = (Path(__file__).parents[1] / "docs" / "data.md").read_text()
@@ -37,7 +38,10 @@ TABLES = {
 @pytest.mark.parametrize("name", TABLES)
 def test_the_page_lists_the_columns_of_a_table(name: str) -> None:
     (section,) = re.findall(rf"^## {name} .*?(?=^## |\Z)", PAGE, re.M | re.S)
-    assert re.findall(r"^\| `(\w+)` \|", section, re.M) == TABLES[name].names
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", section, re.M)
+    assert [column for column, _ in rows] == TABLES[name].names
+    meanings = column_meanings()[TABLES[name].metadata[b"gvlm.table"].decode()]
+    assert {column: meaning.replace(r"\|", "|") for column, meaning in rows} == meanings
 
 
 @pytest.mark.parametrize("name", TABLES)

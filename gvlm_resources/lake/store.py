@@ -89,18 +89,23 @@ class Lake:
 
     def find(self, asset: str, partition: str) -> Result | None:
         """The current result, or None where there is none or a file of it is missing or cut short."""
+        try:
+            result = self.pointed_at(asset, partition)
+        except FileNotFoundError:
+            return None
+        return result if result.is_whole else None
+
+    def pointed_at(self, asset: str, partition: str) -> Result:
+        """The result that the pointer names, be it whole or not. Raises FileNotFoundError where there is no pointer."""
         home = self.layout.result(asset, partition)
         try:
             pointer = json.loads((home / POINTER).read_text())
-        except FileNotFoundError:
-            return None
         except ValueError as error:
             raise LakeError(
                 f"{home / POINTER} is damaged: {error}", remedy="delete that file and build the partition again"
             ) from error
         folder = home / pointer.pop("version")
-        result = Result(asset=asset, partition=partition, folder=folder, **pointer)
-        return result if result.is_whole else None
+        return Result(asset=asset, partition=partition, folder=folder, **pointer)
 
     def get(self, asset: str, partition: str) -> Result:
         """The current result. Raises LakeError, naming the command that builds it, where there is none."""

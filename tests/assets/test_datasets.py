@@ -41,7 +41,9 @@ def release(project: Project, name: str = "first") -> Release:
 
 
 def files_of(project: Project, name: str = "first") -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in release(project, name).folder.iterdir()}
+    """The release with what it keeps of its videos."""
+    folder = release(project, name).folder
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_video_has_pairs_that_were_checked_and_examples_of_them(built: Project) -> None:
@@ -94,6 +96,36 @@ def test_a_frozen_release_stays_when_its_video_is_built_anew(copied: Project) ->
     told = copied.gvlm("release", "diff", "first", "next", "--json")
     assert told.returncode == 0, told.stderr
     assert json.loads(told.stdout)
+
+
+def test_a_frozen_release_is_exported_and_checked_with_what_it_was_made_of(copied: Project, tmp_path: Path) -> None:
+    """Frames, vectors and rows were made anew since: the release has its own still."""
+    key = video_of(copied)
+    export = ("release", "export", "first", "--format", "hf", "--to")
+    assert copied.gvlm(*export, str(tmp_path / "before")).returncode == 0
+    (copied.root / "gvlm.yaml").write_text("frames: {jpeg_quality: 30, rate_hz: 0.5}\n")
+    assert copied.gvlm("build", key).returncode == 0
+    assert copied.gvlm(*export, str(tmp_path / "after")).returncode == 0
+    before, after = (
+        {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        for root in (tmp_path / "before", tmp_path / "after")
+    )
+    assert before == after
+    told = copied.gvlm("release", "build", "first")
+    assert "broken_references" not in told.stderr
+    reviewed = copied.gvlm("review", "first", "--file", str(tmp_path / "review.csv"))
+    assert reviewed.returncode == 0
+    assert "is not built" not in (tmp_path / "review.csv").read_text(encoding="utf-8-sig")
+
+
+def test_no_release_is_made_of_examples_that_fit_nothing_any_more(copied: Project) -> None:
+    (copied.root / "gvlm.yaml").write_text("frames: {jpeg_quality: 30}\n")
+    assert copied.gvlm("build", video_of(copied), "--select", "frames").returncode == 0
+    done = copied.gvlm("release", "create", "late")
+    assert done.returncode == 1
+    assert "frames" in done.stderr
+    assert "gvlm build" in done.stderr
+    assert "late" not in Releases(Lake(copied.lake)).names()
 
 
 def test_a_release_is_asked_for_in_the_ui(copied: Project) -> None:
