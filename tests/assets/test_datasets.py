@@ -103,7 +103,7 @@ def test_a_frozen_release_is_exported_and_checked_with_what_it_was_made_of(copie
     key = video_of(copied)
     export = ("release", "export", "first", "--format", "hf", "--to")
     assert copied.gvlm(*export, str(tmp_path / "before")).returncode == 0
-    (copied.root / "gvlm.yaml").write_text("frames: {jpeg_quality: 30, rate_hz: 0.5}\n")
+    (copied.root / "gvlm.yaml").write_text("frames: {jpeg_quality: 60, rate_hz: 0.5}\n")
     assert copied.gvlm("build", key).returncode == 0
     assert copied.gvlm(*export, str(tmp_path / "after")).returncode == 0
     before, after = (
@@ -119,7 +119,7 @@ def test_a_frozen_release_is_exported_and_checked_with_what_it_was_made_of(copie
 
 
 def test_no_release_is_made_of_examples_that_fit_nothing_any_more(copied: Project) -> None:
-    (copied.root / "gvlm.yaml").write_text("frames: {jpeg_quality: 30}\n")
+    (copied.root / "gvlm.yaml").write_text("frames: {jpeg_quality: 60}\n")
     assert copied.gvlm("build", video_of(copied), "--select", "frames").returncode == 0
     done = copied.gvlm("release", "create", "late")
     assert done.returncode == 1
