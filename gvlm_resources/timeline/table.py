@@ -194,9 +194,15 @@ class LanceTable:
     def _writing(self) -> Iterator[lancedb.table.Table]:
         """The table, made if it is not there, while no other process writes."""
         with self._locked():
+            self._sweep()
             if not self.exists:
                 self._create()
             yield self._table()
+
+    def _sweep(self) -> None:
+        """Remove what a killed writer left: the lock is held, so nobody else is at work on it."""
+        for leftover in self.folder.glob(f".{self.kind.folder}.*"):
+            shutil.rmtree(leftover, ignore_errors=True)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -211,9 +217,7 @@ class LanceTable:
             ) from error
 
     def _create(self) -> None:
-        """An empty table with its indexes, whole or not at all; the lock is held, so leftovers are a dead writer's."""
-        for leftover in self.folder.glob(f".{self.kind.folder}.*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+        """An empty table with its indexes, whole or not at all."""
         draft = self.folder / f".{self.kind.folder}.{uuid.uuid4().hex}.new"
         table = lancedb.connect(str(draft)).create_table(self.kind.name, schema=self.kind.schema)
         # Two writers that add one id at once then conflict instead of doubling it.

@@ -106,13 +106,13 @@ def iter_frames(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a table in the order of the file, at most `rows` at a time; one row group is in memory.
 
-    Each row group is read by itself: `ParquetFile.iter_batches` keeps what it has read of a file until its end. What
-    is buffered ahead is freed by a thread of its own at its own time, so that up to three groups were in memory.
+    Each row group is read by itself: `ParquetFile.iter_batches` keeps what it has read of a file until its end. And by
+    this thread alone: others free what they have read at a time of their own, so that up to three groups were there.
     """
     names = list(columns) if columns is not None else None
     with pq.ParquetFile(path, pre_buffer=False) as file:
         for number in range(file.num_row_groups):
-            yield from file.read_row_group(number, columns=names).to_batches(max_chunksize=rows)
+            yield from file.read_row_group(number, columns=names, use_threads=False).to_batches(max_chunksize=rows)
 
 
 def _may_hold(file: pq.ParquetFile, number: int, key: str, wanted: Sequence[str]) -> bool:

@@ -104,3 +104,12 @@ def test_a_writer_killed_while_it_makes_the_table_leaves_none_or_a_whole_one(sto
     store.replace_video("two", video("two", row("the shotgun")))
     assert len(store.matching("shotgun", Scope("two"), 5)) == 1
     assert {path.name for path in store.folder.iterdir()} <= {"timeline.lance", "timeline.lock"}
+
+
+def test_what_a_killed_writer_left_beside_a_whole_table_is_swept_by_the_next(store: TimelineStore) -> None:
+    store.replace_video("one", video("one", row("here")))
+    for name in (".timeline.lance.0123.new", ".timeline.lance.4567.old"):
+        (store.folder / name / "timeline.lance").mkdir(parents=True)
+    store.replace_video("two", video("two", row("there")))
+    assert {path.name for path in store.folder.iterdir()} == {"timeline.lance", "timeline.lock"}
+    assert store.count(Scope()) == 2
