@@ -13,13 +13,13 @@ from gvlm_resources import settings as settings_module
 from gvlm_resources.bindings import LakeFolder
 from gvlm_resources.errors import ReleaseError
 from gvlm_resources.lake.catalogue import Catalogue
-from gvlm_resources.lake.layout import Layout
+from gvlm_resources.lake.layout import Layout, checked_key
 from gvlm_resources.lake.store import Lake, read_table
 from gvlm_resources.schemas import STATUS_OK
 from gvlm_resources.timebase import Span
 
 if TYPE_CHECKING:
-    from gvlm_resources.dataset.releases.release_spec import Ratios
+    from gvlm_resources.dataset.releases.release_spec import Ratios, ReleaseSpec
 
 FAILED, PARTLY = 1, 3
 QUOTA = "quota"
@@ -76,11 +76,27 @@ def create(
         dedup=parts.Dedup(most_alike=most_alike),
         balance=parts.Balance(largest_share=largest_share),
     )
+    _freeze(folder, spec, build=build)
+
+
+@release_app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="The `spec.json` of a release, from this lake or another.")],
+    name: Annotated[str, typer.Option(help="Another name for it.")] = "",
+    build: Annotated[bool, typer.Option(help="Build it at once.")] = True,
+) -> None:
+    """Create a release again from what it was asked to be: the same videos, filters, seed and decisions, the same
+    bytes. Its videos' training examples must be those of that time."""
+    spec = releasing.read_spec(file)
+    _freeze(_folder(), spec.model_copy(update={"name": checked_key(name)}) if name else spec, build=build)
+
+
+def _freeze(folder: LakeFolder, spec: "ReleaseSpec", *, build: bool) -> None:
     told = releasing.weighed(folder, spec)
     is_new = releasing.record(folder, spec)
-    typer.echo(f"{'created' if is_new else 'known'}  {name}: {len(spec.inputs)} videos; {told}")
+    typer.echo(f"{'created' if is_new else 'known'}  {spec.name}: {len(spec.inputs)} videos; {told}")
     if build:
-        _build(name)
+        _build(spec.name)
 
 
 def _chosen(folder: LakeFolder, videos: Sequence[str], of_games: Sequence[str]) -> list[str]:

@@ -9,6 +9,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from gvlm_assets import stored
 from gvlm_resources import game as games
 from gvlm_resources import recipes, schemas
@@ -116,6 +118,17 @@ def spec(lake_folder: LakeFolder, name: str, video_ids: Sequence[str], **parts: 
 
     decisions = review.decisions(lake_folder.lake().layout)
     return release.spec_of(name, choose(lake_folder, video_ids).inputs, decisions=decisions, **parts)
+
+
+def read_spec(file: Path) -> "ReleaseSpec":
+    """What a release was asked to be, from its `spec.json`. Raises ReleaseError where that file cannot be read."""
+    from gvlm_resources.dataset.releases.release_spec import ReleaseSpec
+
+    try:
+        return ReleaseSpec.model_validate_json(file.read_bytes())
+    except (OSError, ValueError) as error:
+        cause = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise ReleaseError(f"{file} is no release's spec: {cause}", remedy="give the spec.json of a release") from error
 
 
 def weighed(lake_folder: LakeFolder, wanted: "ReleaseSpec") -> str:

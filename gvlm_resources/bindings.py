@@ -144,7 +144,8 @@ class Models(dg.ConfigurableResource):
         """Who asks a language model to write pairs, for one video. Its replies are kept in the folder `replies`."""
         from gvlm_resources.llm import asking
 
-        return asking.connect(settings.synthesis, settings.server, replies, api_key=self.api_key)
+        pace = Path(self.cache) / "pace"  # shared with the other processes that build in this lake
+        return asking.connect(settings.synthesis, settings.server, replies, api_key=self.api_key, pace_folder=pace)
 
     def _folders(self) -> Folders:
         from gvlm_resources.encoders.checkpoints import Folders

@@ -11,7 +11,7 @@ replies/ledger/                     what they cost in all; a `.lock` beside a re
 imports/<video_id>/                 pairs and features made elsewhere, as they were imported
 results/<asset>/<partition>/        current.json, and the version it points at
 timeline/                           the LanceDB tables
-cache/                              converted models and locks: may be deleted at any time
+cache/                              converted models, locks, accounts of servers' limits: may go while nothing runs
 downloads/                          downloads under way: may be deleted while none is
 """
 

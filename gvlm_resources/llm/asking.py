@@ -292,14 +292,23 @@ class Asker:
             done.latencies_ms.setdefault(purpose, []).append(stored.reply.latency_ms)
 
 
-def connect(synthesis: SynthesisSettings, server: ServerSettings, folder: Path, *, api_key: str = "") -> Asker:
+def connect(
+    synthesis: SynthesisSettings,
+    server: ServerSettings,
+    folder: Path,
+    *,
+    api_key: str = "",
+    pace_folder: Path | None = None,
+) -> Asker:
     """An asker for one video: the model of `synthesis` on the server of `server`, replies kept in `folder`.
 
+    The server's limits hold for all processes that have the same `pace_folder`, or without one for this process.
     Raises SettingsError for an address that cannot be used, or a budget in money for a model without a price.
     """
-    from gvlm_resources.llm.openai_chat import OpenAIChat
+    from gvlm_resources.llm.openai_chat import OpenAIChat, checked_url
 
-    pace, store = Pace.of(server), ReplyStore(folder)
+    checked_url(server.base_url, "server.base_url")
+    pace, store = Pace.of(server, pace_folder), ReplyStore(folder)
     chat = OpenAIChat(
         server.base_url,
         synthesis.model,

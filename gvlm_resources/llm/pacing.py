@@ -3,9 +3,9 @@
 A minute's allowance is spread over the minute: after a request of n tokens the next may start n / (tokens a minute)
 minutes later. What a reply took is known when it is there, and the estimate is corrected by it.
 
-Whoever asks has a `Pace` of its own, to wait by and to be stopped by. All paces towards one address in this process go
-by one `Server`, so that what one video asked, and a pause that the server asked it for, hold for the next. Another
-process has its own.
+Whoever asks has a `Pace` of its own, to wait by and to be stopped by. All paces towards one address go by one account
+(`account`), so that what one video asked, and a pause that the server asked it for, hold for the next, and for the
+other processes that use the same lake.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from gvlm_resources.errors import GvlmError
+from gvlm_resources.llm.account import SLICE_S, Account, Limits, Server, server_at
 from gvlm_resources.settings import ServerSettings
-
-SLICE_S = 0.25  # longest sleep in one piece, so that a stop is heard
 
 
 class Clock(Protocol):
@@ -43,26 +42,6 @@ class StoppedError(GvlmError):
     """A wait was broken off, because nobody waits for what it was for."""
 
 
-class Server:
-    """What was asked of one server: how many requests are under way, and when the next may start."""
-
-    def __init__(self) -> None:
-        self.changed = threading.Condition()  # held for every look and change
-        self.under_way = 0
-        self.requests_at = 0.0  # when the requests a minute allow the next one
-        self.tokens_at = 0.0
-        self.paused_until = 0.0
-
-    def ready_at(self) -> float:
-        return max(self.paused_until, self.requests_at, self.tokens_at)
-
-
-@cache
-def server_at(host: str, port: int) -> Server:
-    """The one account of that address in this process."""
-    return Server()
-
-
 class Turn:
     """A request that is under way."""
 
@@ -79,10 +58,14 @@ class Pace:
         requests_per_minute: int = 0,
         tokens_per_minute: int = 0,
         *,
-        server: Server | None = None,
+        server: Account | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """`server` is shared with whoever asks it too; without it nobody does."""
+        """`server` is shared with whoever asks it too; without it nobody does.
+
+        `concurrency` is held against what everybody has under way there, so that of two askers with different numbers
+        each keeps to its own.
+        """
         if concurrency < 1:
             raise ValueError(f"one request or more at a time, got {concurrency}")
         self.concurrency = concurrency
@@ -94,30 +77,33 @@ class Pace:
         self.waited_s = 0.0  # by all threads, for limits and pauses
 
     @staticmethod
-    def of(settings: ServerSettings) -> Pace:
-        """A pace by the settings, towards the server at their address."""
+    def of(settings: ServerSettings, folder: Path | None = None) -> Pace:
+        """A pace by the settings, towards the server at their address.
+
+        It is shared with every process that has the same `folder`; without one, with whoever asks in this process.
+        """
         parts = urlsplit(settings.base_url)
-        server = server_at(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        server = server_at(parts.hostname or "", port, folder)
         limits = settings.concurrency, settings.requests_per_minute, settings.tokens_per_minute
         return Pace(*limits, server=server)
 
     @contextmanager
     def turn(self, tokens: int) -> Iterator[Turn]:
         """A turn for a request of about so many tokens, as soon as the limits let it start."""
-        with self._slot():
+        with self._server.place(self.concurrency, self._go_on):
             self._start(tokens)
             turn = Turn(tokens)
             try:
                 yield turn
             finally:
-                with self._server.changed:
-                    self._server.tokens_at -= (tokens - turn.tokens) * self._token_s
+                self._correct((tokens - turn.tokens) * self._token_s)
 
     def before_retry(self, pause_s: float, *, for_all: bool) -> None:
         """Wait `pause_s` before a request is sent again, and for its turn. With `for_all` nobody starts one before."""
         if for_all:
-            with self._server.changed:
-                self._server.paused_until = max(self._server.paused_until, self._clock.now() + pause_s)
+            with self._limits() as limits:
+                limits.paused_until = max(limits.paused_until, self._clock.now() + pause_s)
         else:
             self._wait_until(self._clock.now() + pause_s)
         self._start(0)
@@ -133,33 +119,27 @@ class Pace:
     def resume(self) -> None:
         self._stopped.clear()
 
-    @contextmanager
-    def _slot(self) -> Iterator[None]:
-        """A place among the requests that are under way, as soon as there is one."""
-        server = self._server
-        with server.changed:
-            while server.under_way >= self.concurrency:
-                server.changed.wait(SLICE_S)
-                self._go_on()
-            server.under_way += 1
-        try:
-            yield
-        finally:
-            with server.changed:
-                server.under_way -= 1
-                server.changed.notify_all()
-
     def _start(self, tokens: int) -> None:
         """Return when a request may start, and count it."""
-        server = self._server
         while True:
-            with server.changed:
-                now, ready_at = self._clock.now(), server.ready_at()
+            with self._limits() as limits:
+                now, ready_at = self._clock.now(), limits.ready_at()
                 if ready_at <= now:
-                    server.requests_at = max(server.requests_at, now) + self._request_s
-                    server.tokens_at = max(server.tokens_at, now) + tokens * self._token_s
+                    if self._request_s:
+                        limits.requests_at = max(limits.requests_at, now) + self._request_s
+                    if self._token_s:
+                        limits.tokens_at = max(limits.tokens_at, now) + tokens * self._token_s
                     return
             self._wait_until(ready_at)
+
+    def _correct(self, over_s: float) -> None:
+        """Give back what was estimated and not taken. A reply is not lost to this: who is stopped waits no more."""
+        if over_s:
+            with suppress(StoppedError), self._limits() as limits:
+                limits.tokens_at -= over_s
+
+    def _limits(self) -> AbstractContextManager[Limits]:
+        return self._server.limits(self._clock.now, self._go_on)
 
     def _wait_until(self, moment: float) -> None:
         while (left := moment - self._clock.now()) > 0:

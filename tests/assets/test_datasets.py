@@ -85,6 +85,21 @@ def test_a_release_that_was_lost_is_built_again_byte_by_byte(copied: Project) ->
     assert files_of(copied) == before
 
 
+def test_a_release_is_made_again_from_its_spec(copied: Project, tmp_path: Path) -> None:
+    before = files_of(copied)
+    spec = tmp_path / "spec.json"
+    spec.write_bytes(before["spec.json"])
+    assert copied.gvlm("release", "delete", "first", "--yes").returncode == 0
+    assert copied.gvlm("release", "restore", str(spec)).returncode == 3
+    assert files_of(copied) == before
+    assert copied.gvlm("release", "restore", str(spec), "--name", "again").returncode == 3
+    assert files_of(copied, "again")["train.jsonl"] == before["train.jsonl"]
+    spec.write_text("{}")
+    damaged = copied.gvlm("release", "restore", str(spec))
+    assert damaged.returncode == 1
+    assert "is no release's spec" in damaged.stderr
+
+
 def test_a_frozen_release_stays_when_its_video_is_built_anew(copied: Project) -> None:
     before = files_of(copied)
     (copied.root / "gvlm.yaml").write_text("synthesis: {seed: 7}\n")

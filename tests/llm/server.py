@@ -23,6 +23,7 @@ class Scripted:
     headers: dict[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     content_type: str = "application/json"
+    after: threading.Event | None = None  # what the answer waits for
 
 
 USAGE = {"prompt_tokens": 120, "completion_tokens": 30, "total_tokens": 150}
@@ -86,17 +87,17 @@ def serving(*script: Scripted, by: Callable[[dict[str, Any]], Scripted] | None =
                     scripted = by(request)
                 else:
                     scripted = chat.script.pop(0) if len(chat.script) > 1 else chat.script[0]
-            try:
-                self.answer(scripted)
-            finally:
-                with mutex:
-                    chat.at_once -= 1
+            time.sleep(scripted.delay_s)
+            if scripted.after is not None:
+                scripted.after.wait(30)
+            with mutex:
+                chat.at_once -= 1  # before the answer is out: whoever has it may send the next request at once
+            self.answer(scripted)
 
         def do_GET(self) -> None:
             self.answer(Scripted(body={"object": "list", "data": [{"id": MODEL, "object": "model"}]}))
 
         def answer(self, scripted: Scripted) -> None:
-            time.sleep(scripted.delay_s)
             raw = scripted.body if isinstance(scripted.body, str) else json.dumps(scripted.body)
             data = raw.encode()
             try:
