@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gvlm_resources.dataset.examples.vectors import Vectors
     from gvlm_resources.dataset.pairs import Pair
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 NAME = "training_set"
 
 

@@ -19,7 +19,7 @@ from gvlm_resources.lake.fingerprint import Recipe
 from gvlm_resources.lake.store import Lake
 from gvlm_resources.settings import Settings
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 ANSWER = "answer.json"
 INDEX = "timeline_index"
 

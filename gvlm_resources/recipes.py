@@ -110,7 +110,7 @@ STAGES: Mapping[str, Stage] = {
         ),
         Stage(
             "qa_pairs",
-            "1",
+            "2",
             upstream=(
                 "video",
                 "frames",
@@ -129,7 +129,7 @@ STAGES: Mapping[str, Stage] = {
         ),
         Stage(
             "training_examples",
-            "1",
+            "2",
             upstream=(
                 "video",
                 "frames",

@@ -391,6 +391,7 @@ QA_CALLS = _schema(
         ("requests", pa.int32()),
         ("prompt_tokens", pa.int64()),
         ("completion_tokens", pa.int64()),
+        ("latency_ms", pa.float64()),  # when it was asked, both tries together
         ("cost_usd", pa.float64()),  # null where the model's price is not known
         ("detail", pa.string()),  # what could not be read
     ],

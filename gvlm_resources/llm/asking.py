@@ -63,9 +63,9 @@ class Answered:
     """What came of a request. Everything but `from_store` and `paid_usd` is the same when it is built again.
 
     `value` is None where the outcome is unreadable, refused or budget. `reply` is the last one, None where there is
-    none: nothing was asked, or the prompt was too long for the model. Tokens, requests and cost are of both tries;
-    `cost_usd` is what they cost when they were asked, `paid_usd` what was paid in this run. None is a price that is not
-    known.
+    none: nothing was asked, or the prompt was too long for the model. Tokens, requests, latency and cost are of both
+    tries; `latency_ms` is from sending to reply and `cost_usd` what they cost when they were asked, `paid_usd` what was
+    paid in this run. None is a price that is not known.
     """
 
     call_id: str
@@ -78,6 +78,7 @@ class Answered:
     requests: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    latency_ms: float = 0.0
     paid_usd: float | None = 0.0
     bad_items: int = 0
 
@@ -369,6 +370,7 @@ def _answered(first: _Try, second: _Try | None) -> Answered:
         + sum(tried.too_long.requests for tried in (first, second) if tried is not None and tried.too_long),
         prompt_tokens=sum(reply.prompt_tokens for reply in stored),
         completion_tokens=sum(reply.completion_tokens for reply in stored),
+        latency_ms=sum(reply.reply.latency_ms for reply in stored),
         paid_usd=_total([tried.stored.cost_usd for tried in tries if tried.stored and not tried.from_store]),
         bad_items=last.parsed.bad_items if has_value and last.parsed else 0,
     )

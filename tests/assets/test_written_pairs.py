@@ -62,6 +62,8 @@ def test_a_build_asks_the_server_checks_what_it_says_and_never_asks_again(copied
     assert Counter((pair["status"], pair["reason"]) for pair in written)[("ok", "")] == 1
     assert ("filtered", "bad_evidence") in {(pair["status"], pair["reason"]) for pair in written}
     assert any(pair["made_by"].startswith("templates@") for pair in pairs_of(copied))
+    calls = pq.read_table(Lake(copied.lake).get("qa_pairs", key).path("calls.parquet")).to_pylist()
+    assert all(call["latency_ms"] > 0 for call in calls if call["requests"])
     before = result_files(copied)
     shutil.rmtree(copied.lake / "results" / "qa_pairs")
     again = copied.gvlm("build", key, "--select", "qa_pairs", OPENAI_API_KEY=KEY)

@@ -14,7 +14,7 @@ from gvlm_resources.recipes import STAGES
 
 WORDING = Path(templates.__file__).parent / "wording"
 OF_TEMPLATES = {"3": "24b07b29619ad056"}
-OF_PROMPTS = {"1": "afba6294f51f8558"}
+OF_PROMPTS = {"2": "afba6294f51f8558"}
 
 
 def digest(*texts: str) -> str:

@@ -128,6 +128,7 @@ def test_built_again_from_the_store_everything_is_the_same(tmp_path: Path) -> No
         assert (after.requests, after.prompt_tokens, after.detail) == (
             before.requests, before.prompt_tokens, before.detail
         )  # fmt: skip
+        assert after.latency_ms == before.latency_ms > 0
 
 
 def test_a_model_that_moved_to_another_server_is_not_asked_again(tmp_path: Path) -> None:

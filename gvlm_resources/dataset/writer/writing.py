@@ -157,6 +157,7 @@ def _row(
         "requests": answered.requests,
         "prompt_tokens": answered.prompt_tokens,
         "completion_tokens": answered.completion_tokens,
+        "latency_ms": round(answered.latency_ms, 3),
         "cost_usd": answered.cost_usd,
         "detail": detail[:DETAIL_CHARS],
     }
