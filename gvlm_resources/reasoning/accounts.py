@@ -15,12 +15,16 @@ from gvlm_resources.reasoning import phrases, vocabulary
 from gvlm_resources.reasoning.citing import Cites
 from gvlm_resources.reasoning.phrases import Voice, listed
 from gvlm_resources.reasoning.protocol import Evidence, Row, Scope
-from gvlm_resources.reasoning.question import AnchorRelation, Ask, Question
-from gvlm_resources.reasoning.retrieve import describe_spans, row_words
+from gvlm_resources.reasoning.question import AnchorRelation, Ask, EventQuery, Question
+from gvlm_resources.reasoning.retrieve import BESIDE_NS, describe_spans, named_rows, row_words
 from gvlm_resources.timebase import NS_PER_S, Span, format_clock
 
 SHOWN = 12
 MAX_STRETCHES = 4  # told one by one; more are told together
+STANDS_NS = 3 * NS_PER_S  # for which a line on the screen can be read, at least
+STEPS = 3  # things told of what came next or before
+QUIET = ("damage", "death", "pickup")
+_BY_THE_WAY = ("sound", "text", "scene_change", "heal", "armor")  # what goes with what happened rather than happens
 RUN_GAP_NS = 2 * NS_PER_S  # shots closer than this are one burst
 
 
@@ -83,9 +87,14 @@ def count(telling: Telling) -> Passage:
 
 def _beside(telling: Telling) -> list[str]:
     """The messages that name what was asked for beside the events: they are why those were counted."""
-    if not telling.evidence.context or not telling.question.target.subject or telling.question.ask is Ask.WHY:
+    rows, subject = telling.evidence.rows, telling.question.target.subject
+    if not subject or telling.question.ask is Ask.WHY or any(row.kind in ("pickup", "message") for row in rows):
         return []
-    return [phrases.sentence(f"the screen said {_quotes(telling, telling.evidence.context)}")]
+    if any(vocabulary.names_all(subject, row_words(row)) for row in rows):
+        return []
+    said = [r for r in telling.evidence.context if r.is_shown and vocabulary.names_all(subject, row_words(r))]
+    said = [one for one in said if any(abs(one.start_ns - row.start_ns) <= BESIDE_NS for row in rows)]
+    return [phrases.sentence(f"the screen said {_quotes(telling, said)}")] if said else []
 
 
 def _there(telling: Telling) -> str:
@@ -99,6 +108,9 @@ def _told(telling: Telling, kind: str, rows: list[Row]) -> str:
     named = _matching(telling)
     if kind == "pickup":
         return f"{where}{who} picked up {n} item{'' if n == 1 else 's'}{named}: {_items(telling, rows)}"
+    if kind == "sound":
+        verb = "sound was" if n == 1 else "sounds were"
+        return f"{where}{n} {verb} heard{named}: {_items(telling, rows)}"
     if kind == "weapon_change":
         return f"{where}{who} changed weapon {phrases.times(n)}{named}: {_items(telling, rows)}"
     if kind == "damage":
@@ -187,6 +199,8 @@ def total(telling: Telling) -> Passage:
 
 def when(telling: Telling) -> Passage:
     """At which moments; of a single one also what the timeline says there."""
+    if not telling.question.target.kinds and telling.question.quoted:
+        return quoted(telling)
     which = telling.question.target.which
     parts = []
     for kind, rows in by_kind(telling.evidence.rows, telling.question.target.kinds).items():
@@ -239,11 +253,73 @@ def listing(telling: Telling) -> Passage:
     if telling.question.target.which is not None:
         return when(telling)
     told = count(telling)
+    told = Passage(f"{_just_there(telling)}{told.text}", told.supported)
     if re.search(r"\bwhere\b", telling.question.read_as, re.I):
         return Passage(
             f"{told.text} The timeline knows times, not places: the frames at these moments show where.", supported=True
         )
     return told
+
+
+def _just_there(telling: Telling) -> str:
+    """What of the rows stands at the very second that was named, told before what is around it."""
+    points, rows = telling.scope.points_ns, telling.evidence.rows
+    here = [row for row in rows if any(_stands_at(row, point) for point in points)]
+    if not here or len(here) == len(rows) or telling.question.anchors:
+        return ""
+    told = []
+    for kind, found in by_kind(here, telling.question.target.kinds).items():
+        if kind in ("message", "text", "speech"):
+            told.append(_quotes(telling, found))
+        elif kind in ("pickup", "weapon_change", "sound", "shot"):
+            told.append(_items(telling, found))
+        else:
+            told.append(f"{phrases.counted(len(found), kind)} {', '.join(telling.cites.each(found))}")
+    return f"At {listed([format_clock(point) for point in points])} itself: {listed(told)}. "
+
+
+def _stands_at(row: Row, point: int) -> bool:
+    """Whether a row lies in the second that a clock names; what the screen says can be read for a while."""
+    lasts = STANDS_NS if row.tells("message") else 0
+    return row.start_ns < point + NS_PER_S and max(row.end_ns, row.start_ns + lasts) > point
+
+
+def which_first(telling: Telling) -> Passage:
+    """Of two events the one asked for, with the times of both."""
+    one, other = (_first_of(telling, event) for event in telling.question.compared)
+    if one is None or other is None:
+        known = one or other
+        if known is None:
+            return Passage("The timeline records neither of the two.", supported=False)
+        missing = telling.question.compared[0 if one is None else 1]
+        name = " ".join([*missing.subject, *(phrases.words_for(kind).one for kind in missing.kinds)])
+        text = f"the timeline records {told_row(telling, known)}, and no {name}"
+        return Passage(phrases.sentence(text), supported=False)
+    first, last = sorted((one, other), key=lambda row: (row.start_ns, row.row_id))
+    if telling.question.wants_lowest:
+        text = f"first came {told_row(telling, first)}; then came {told_row(telling, last)}"
+    else:
+        text = f"later came {told_row(telling, last)}; before it came {told_row(telling, first)}"
+    return Passage(phrases.sentence(text), supported=True)
+
+
+def _first_of(telling: Telling, event: EventQuery) -> Row | None:
+    rows = [row for row in telling.evidence.rows if any(row.tells(kind) for kind in event.kinds)]
+    return next(iter(named_rows(event.subject, rows)), None)
+
+
+def told_row(telling: Telling, row: Row) -> str:
+    """`[00:45] “Died (health 12 to 0).”`."""
+    return f"{telling.cites.row(row)} {phrases.quote(phrases.told(row).rstrip('.'))}"
+
+
+def quoted(telling: Telling) -> Passage:
+    """When a text that was quoted stands on the screen or is told by the timeline."""
+    rows, asked = telling.evidence.rows, listed([phrases.quote(text) for text in telling.question.quoted])
+    labels = telling.cites.each(rows)
+    first = f"{asked} first stands on the timeline{_there(telling)} at {labels[0]}"
+    more = f", then at {listed(labels[1:SHOWN])}" if len(labels) > 1 else ""
+    return Passage(f"{phrases.sentence(first + more)} {phrases.reads(rows[0])}", supported=True)
 
 
 def yes_no(telling: Telling) -> Passage:
@@ -263,6 +339,8 @@ def yes_no(telling: Telling) -> Passage:
 def moment(telling: Telling) -> Passage:
     """What stands in each stretch asked about: one sentence for all of it, then the lines nearest to the moment."""
     rows = _without_echoes(telling.evidence.rows)
+    if telling.question.step:
+        return _stepped(telling, rows)
     spans = telling.scope.spans
     if len(spans) < 2 or len(spans) > MAX_STRETCHES:
         where = telling.where or "in the whole video"
@@ -275,6 +353,28 @@ def moment(telling: Telling) -> Passage:
         told = _stretch(telling, inside, where, _focus(telling, span), SHOWN // 2)
         parts.append(told if inside else phrases.sentence(f"{where} nothing stands on the timeline"))
     return Passage("\n".join(parts), supported=True)
+
+
+def _stepped(telling: Telling, rows: Sequence[Row]) -> Passage:
+    """The one thing after or before a moment, and what comes next to it in time."""
+    after = telling.question.step > 0
+    points = telling.scope.points_ns or tuple(s.start_ns if after else s.end_ns for s in telling.scope.spans)
+    # A clock is as wide as its second: what it names stands in that second, and is not what came next.
+    named_ns = NS_PER_S if telling.question.times else 0
+    point = points[0]
+    weighty = [row for row in rows if row.kind not in _BY_THE_WAY] or list(rows)
+    inside = [row for row in weighty if (row.start_ns >= point + named_ns if after else row.start_ns < point)]
+    same = [row for row in weighty if point <= row.start_ns < point + named_ns]
+    near = (inside if after else inside[::-1])[:STEPS]
+    where = f"{'after' if after else 'before'} {format_clock(point)}"
+    if not near and not same:
+        return Passage(f"Nothing else stands on the timeline {where}.", supported=False)
+    lines = [f"- {telling.cites.row(row)} {_line(row)}" for row in near]
+    lead = (
+        f"The {'next' if after else 'last'} things {where}, nearest first:" if near else f"Nothing else came {where}."
+    )
+    here = [f"In that second: {listed([told_row(telling, row) for row in same[:STEPS]])}."] if same else []
+    return Passage("\n".join([lead, *lines, *here]), supported=True)
 
 
 def _focus(telling: Telling, span: Span) -> tuple[int, ...]:
@@ -346,10 +446,19 @@ def _gist(telling: Telling, rows: Sequence[Row]) -> str:
         else:
             shown.append(phrases.counted(len(found), kind))
     parts = [f"{telling.voice.who} {listed(did)}"] if did else []
+    parts += _quiet(telling, rows)
     if shown:
         verb = "was" if len(shown) == 1 and shown[0].startswith("1 ") else "were"
         parts.append(f"there {verb} {listed(shown)}")
     return "; ".join(parts)
+
+
+def _quiet(telling: Telling, rows: Sequence[Row]) -> list[str]:
+    """That nobody was hurt, took anything or died in a stretch, where the game's rules would have found it."""
+    known = set(QUIET) <= set(telling.scope.video.recorded_kinds)
+    if not known or telling.scope.everywhere or telling.evidence.anchors or any(row.kind in QUIET for row in rows):
+        return []
+    return ["the timeline records no hit, no pickup and no death"]
 
 
 def _nearest(runs: list[list[Row]], points_ns: tuple[int, ...], limit: int) -> list[list[Row]]:
@@ -372,7 +481,30 @@ def summary(telling: Telling) -> Passage:
     parts = [phrases.sentence(start if not telling.where else f"{start}; this is {telling.where}")]
     for kind, found in by_kind(rows).items():
         parts.append(phrases.sentence(_summed(telling, kind, found)))
+    parts += [phrases.sentence(one) for one in (*_quiet(telling, rows), *_values(telling))]
     return Passage(" ".join(parts), supported=True)
+
+
+def _values(telling: Telling) -> list[str]:
+    """How health and armor stood at the two ends of a stretch, and the least and the most in between."""
+    parts = []
+    for name in ("health", "armor"):
+        readings = [state for state in telling.evidence.states if state.variable == name]
+        if not readings:
+            continue
+        first, last = readings[0], readings[-1]
+        low, high = min(readings, key=lambda state: state.value), max(readings, key=lambda state: state.value)
+        whose, cite = f"{telling.voice.whose} {name}", telling.cites.reading
+        if len({state.value for state in readings}) == 1:
+            parts.append(f"{whose} stayed at {phrases.number(first.value)} {cite(first)}")
+            continue
+        start, end = (f"{phrases.number(state.value)} {cite(state)}" for state in (first, last))
+        least = f", lowest {phrases.number(low.value)} {cite(low)}" if low.value < min(first.value, last.value) else ""
+        most = (
+            f", highest {phrases.number(high.value)} {cite(high)}" if high.value > max(first.value, last.value) else ""
+        )
+        parts.append(f"{whose} went from {start} to {end}{least}{most}")
+    return parts
 
 
 def _summed(telling: Telling, kind: str, rows: list[Row]) -> str:
@@ -388,10 +520,18 @@ def _summed(telling: Telling, kind: str, rows: list[Row]) -> str:
         some = rows if n <= 3 else [rows[0], rows[n // 2], rows[-1]]
         quoted = listed([f"{phrases.quote(phrases.words_of(row))} {telling.cites.row(row)}" for row in some])
         return f"{phrases.counted(n, kind)}{', among them' if n > 3 else ':'} {quoted}"
-    did = f"{who} {words.past} {phrases.times(n)}" if words.past else f"the timeline records {phrases.counted(n, kind)}"
+    past = f"{words.past}{_with_what(rows)}" if kind == "shot" else words.past
+    did = f"{who} {past} {phrases.times(n)}" if words.past else f"the timeline records {phrases.counted(n, kind)}"
     if n <= 8:
         return f"{did}, at {listed(telling.cites.each(rows))}"
     return f"{did}, from {telling.cites.row(rows[0])} to {telling.cites.row(rows[-1])}"
+
+
+def _with_what(rows: Sequence[Row]) -> str:
+    """` the shotgun and the pistol` of shots, the most used first."""
+    names = list(dict.fromkeys(row.subject for row in rows if row.subject))
+    names.sort(key=lambda name: -sum(row.subject == name for row in rows))
+    return f" {listed([f'the {phrases.plain(name)}' for name in names[:4]])}" if names else ""
 
 
 # ----------------------------------------------------------------------------------------- durations
@@ -475,6 +615,7 @@ ACCOUNTS = {
     Ask.YES_NO: yes_no,
     Ask.HOW_LONG: how_long,
     Ask.SUMMARY: summary,
+    Ask.WHICH_FIRST: which_first,
     Ask.WHAT_HAPPENED: moment,
 }
 

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
-from gvlm_resources.reasoning import phrases
+from gvlm_resources.reasoning import phrases, vocabulary
 from gvlm_resources.reasoning.accounts import Passage, Telling
 from gvlm_resources.reasoning.causes import reading_at
 from gvlm_resources.reasoning.citing import as_row
 from gvlm_resources.reasoning.protocol import StateReading
 from gvlm_resources.reasoning.question import Ask
-from gvlm_resources.reasoning.retrieve import row_words
-from gvlm_resources.timebase import Span, format_clock
+from gvlm_resources.reasoning.retrieve import of_variable, row_words
+from gvlm_resources.timebase import NS_PER_S, Span, format_clock
 
 MAX_POINTS = 6
+_PLACE = re.compile(r"\b(?:where|point\s+(?:to|at)|which\s+part\s+of\s+the\s+(?:picture|screen|frame))\b", re.I)
 
 
 def state(telling: Telling) -> Passage:
+    """Values as they were asked for; of a place on the screen that it is not known, beside the value read there."""
+    told = _values(telling)
+    if not _PLACE.search(telling.question.read_as):
+        return told
+    return Passage(f"{told.text} The timeline knows values and times, not places on the screen.", told.supported)
+
+
+def _values(telling: Telling) -> Passage:
     """Values at the moments named, or how they went over the stretch named, or where they stood last."""
     question, scope = telling.question, telling.scope
     if question.ask is Ask.EXTREME:
@@ -37,10 +47,9 @@ def _each(telling: Telling, tell: Callable[[Telling, str], Passage]) -> Passage:
     return Passage(" ".join(p.text for p in told if p.text), supported=any(p.supported for p in told))
 
 
-def of_variable(states: Sequence[StateReading], variable: str) -> list[StateReading]:
-    """Readings of a variable, or of those it stands for: `ammo` is also `ammo_shells`."""
-    exact = [s for s in states if s.variable == variable]
-    return exact or [s for s in states if variable in s.variable.split("_")]
+def _called(variable: str) -> str:
+    """A variable as a sentence names it: "your health", "your number of bullets"."""
+    return f"number of {variable}" if variable in vocabulary.STANDS_FOR else variable.replace("_", " ")
 
 
 def _names(telling: Telling, variable: str) -> list[str]:
@@ -70,7 +79,7 @@ def _at_points(telling: Telling, variable: str) -> Passage:
 
 
 def _value_at(telling: Telling, reading: StateReading, at_ns: int) -> str:
-    name, value = reading.variable.replace("_", " "), phrases.number(reading.value)
+    name, value = _called(reading.variable), phrases.number(reading.value)
     cited = telling.cites.reading(reading)
     if reading.end_ns > at_ns:
         return f"At {format_clock(at_ns)} {telling.voice.whose} {name} was {value}, as the HUD showed from {cited} on."
@@ -83,7 +92,8 @@ def _weapon(telling: Telling) -> Passage:
     """The weapon in hand is known only from the last change of weapon before."""
     parts = []
     for at_ns in telling.scope.points_ns[:MAX_POINTS] or (telling.scope.video.duration_ns,):
-        changes = [row for row in telling.evidence.context if row.kind == "weapon_change" and row.start_ns <= at_ns]
+        by_ns = at_ns + NS_PER_S - 1  # a clock means its whole second
+        changes = [row for row in telling.evidence.context if row.kind == "weapon_change" and row.start_ns <= by_ns]
         if changes:
             last = changes[-1]
             told = f"{phrases.quote(phrases.told(last))} {telling.cites.row(last)}"
@@ -108,7 +118,7 @@ def _last(telling: Telling, variable: str) -> Passage:
     if not readings:
         return _missing(telling, variable)
     last = readings[-1]
-    name = last.variable.replace("_", " ")
+    name = _called(last.variable)
     was = f"{telling.voice.whose} {name} was {phrases.number(last.value)}"
     text = f"At the last reading, {telling.cites.reading(last)}, {was}."
     return Passage(f"{text} Name a time, such as @01:30, for another moment.", supported=True)
@@ -143,7 +153,7 @@ def _within(readings: Sequence[StateReading], span: Span) -> list[StateReading]:
 
 def _course_in(telling: Telling, readings: list[StateReading], span: Span) -> str:
     cite, first, last = telling.cites.reading, readings[0], readings[-1]
-    name = first.variable.replace("_", " ")
+    name = _called(first.variable)
     low, high = min(readings, key=lambda s: s.value), max(readings, key=lambda s: s.value)
     where = f"between {format_clock(span.start_ns)} and {format_clock(span.end_ns)}"
     if low.value == high.value:
@@ -174,7 +184,7 @@ def _peak(telling: Telling, variable: str) -> Passage:
     best = pick(readings, key=lambda s: s.value).value
     at = telling.cites.each([as_row(s) for s in readings if s.value == best])
     many = f"{len(at)} times, first at {at[0]}" if len(at) > 3 else f"at {phrases.listed(at)}"
-    name = readings[0].variable.replace("_", " ")
+    name = _called(readings[0].variable)
     text = f"{telling.voice.whose} {word} {name}{_there(telling)} was {phrases.number(best)}, {many}"
     return Passage(phrases.sentence(text), supported=True)
 
@@ -191,7 +201,7 @@ def _crossing(telling: Telling, variable: str) -> Passage:
         if met and not met_before:
             starts.append(reading)
         met_before = met
-    name, sign = readings[0].variable.replace("_", " "), _SIGNS[threshold.operator]
+    name, sign = _called(readings[0].variable), _SIGNS[threshold.operator]
     bound = f"{sign} {phrases.number(threshold.number)}"
     if not starts:
         low, high = min(readings, key=lambda s: s.value), max(readings, key=lambda s: s.value)

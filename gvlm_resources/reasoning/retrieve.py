@@ -15,6 +15,9 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, pairwise
+
+from rapidfuzz import fuzz
 
 from gvlm_resources.errors import QuestionError
 from gvlm_resources.reasoning import languages, vocabulary
@@ -37,6 +40,10 @@ from gvlm_resources.settings import ReasoningSettings
 from gvlm_resources.timebase import NS_PER_S, Span, format_clock
 from gvlm_resources.timeline.retrieval import STOP_WORDS
 
+SAME_TEXT = 80.0  # of 100: two letters in ten may be misread
+SURE_LETTERS = 4  # a shorter text is found in almost any other
+VALUES_SHARE = 2  # of the rows of a prompt, for values that only bear out what happened
+MANY_READINGS = 60  # more than this, and a prompt would have no room for the events beside them
 NEAR = 0.42  # cosine of all-MiniLM-L6-v2: paraphrases lay above 0.43, unrelated texts up to 0.40
 LEAD_UP_NS = 60 * NS_PER_S  # how far before a death its causes are looked for
 BESIDE_NS = 3 * NS_PER_S  # a message this close to an event speaks of it
@@ -46,6 +53,18 @@ _SEEING = re.compile(
     r"\b(?:see|sees|saw|seen|look(?:s|ed|ing)?|show(?:s|n|ed)?|visible|pictures?|frames?|screenshots?|images?|appear(?:s|ed)?)\b"
     r"|\bwhere\s+(?:is|was|are|were)\b",
     re.I,
+)
+# Which values tell that nothing of a kind happened, and what rows call a variable.
+_BORNE_OUT_BY = {
+    **dict.fromkeys(("death", "respawn", "heal"), ("health",)),
+    **{"damage": ("health", "armor"), "armor": ("armor",)},
+}
+_CALLED = {"rockets": ("missiles",), "ammo": ("bullets", "shells", "rockets", "missiles", "cells")}
+_UP = re.compile(
+    r"\b(?:up|ris\w+|rose|increas\w+|rais\w+|restor\w+|higher|gr[eo]w\w*|climb\w*|gain\w*|back|again|more)\b", re.I
+)
+_DOWN = re.compile(
+    r"\b(?:down|fall\w*|fell|drop\w*|decreas\w+|lower\w*|sink\w*|sank|los[et]\w*|less|shrink|shrank|reduc\w+)\b", re.I
 )
 _ALSO = {"message": (), "heal": ("heal", "pickup"), "armor": ("armor", "pickup")}  # what to look through; (): all
 
@@ -138,27 +157,168 @@ def gather(
     scopes = draft.scopes
     if question.is_outside or not any(scope.everywhere or scope.spans for scope in scopes):
         return _finish(draft, tracer, video_id)
+    draft = _finish(_answering(question, draft, tracer, video_id, settings, window_ns), tracer, video_id)
+    if video_id is not None:
+        draft = _with_surroundings(question, draft, tracer, settings)
+    return replace(draft, lookups=tuple(tracer.lookups))
+
+
+def _answering(
+    question: Question,
+    draft: Evidence,
+    tracer: _Tracer,
+    video_id: str | None,
+    settings: ReasoningSettings,
+    window_ns: int,
+) -> Evidence:
+    """The rows that answer a question, by the way that its kind of question is answered."""
     if question.variables:
-        return _finish(_states_evidence(question, draft, tracer), tracer, video_id)
+        return _states_evidence(question, draft, tracer)
+    if question.compared:
+        return _compared_evidence(question, draft, tracer, video_id)
+    if (question.ask is Ask.WHY and question.named and not question.target.kinds) or _is_change(question):
+        draft = _change_evidence(question, draft, tracer, video_id)
+        if draft.rows:
+            return _lead_up(draft, tracer, window_ns)
     if question.ask in _BY_EVENT and question.target.kinds:
         draft = _events_evidence(question, draft, tracer, video_id)
         if question.ask is Ask.WHY and draft.rows:
             draft = _lead_up(draft, tracer, window_ns)
         if not draft.rows and question.target.subject:
             draft = _searched(" ".join(question.target.subject), draft, tracer, video_id, settings.top_k)
-        return _finish(draft, tracer, video_id)
+        return draft
     if question.ask is Ask.HOW_LONG:
-        return _finish(draft, tracer, video_id)
+        return draft
     if question.ask in (Ask.WHAT_HAPPENED, Ask.SUMMARY) or (question.ask is Ask.WHY and not draft.scopes[0].everywhere):
-        return _finish(_window_evidence(question, draft, tracer, video_id), tracer, video_id)
+        return _window_evidence(question, draft, tracer, video_id)
+    if question.quoted:
+        named = _quoted_evidence(question, draft, tracer, video_id)
+        if named.rows:
+            return named
     if question.ask is Ask.COUNT and question.target.subject:
         named = _naming_evidence(question, draft, tracer, video_id)
         if named.rows:
-            return _finish(named, tracer, video_id)
+            return named
     draft = _searched(question.search_text, draft, tracer, video_id, settings.top_k)
     if asks_to_see(question.read_as) or not any(is_about(row, question.words) for row in draft.rows):
         draft = _looked(question, draft, tracer, video_id, settings.top_k)
-    return _finish(draft, tracer, video_id)
+    return draft
+
+
+# ------------------------------------------------------------------------------ what stands around it
+
+
+def _with_surroundings(question: Question, draft: Evidence, tracer: _Tracer, settings: ReasoningSettings) -> Evidence:
+    """The evidence with what stands beside it, for a reader that sees more in it than was understood here.
+
+    A stretch that a question names is shown with its rows where nothing but a search answered; the values of the HUD
+    are shown where a variable was named, and where nothing was found: they bear out that nothing happened.
+    """
+    (scope,) = draft.scopes
+    span = _hull(draft)
+    context = {row.row_id: row for row in draft.context}
+    if span is not None and (draft.is_search or not (draft.rows or draft.states)):
+        context.update({r.row_id: r for r in tracer.rows(scope.video.video_id, (), span) if scope.covers(r)})
+    if question.quoted:
+        context.update({row.row_id: row for row in _quoting(question, draft, tracer, scope)})
+    if draft.rows and question.target.which is not None and question.target.kinds:
+        context.update({row.row_id: row for row in _alike(question, tracer, scope)})
+    states = draft.states or _values(question, draft, tracer, scope, span, settings.max_rows)
+    if draft.states and question.ask is Ask.WHEN:
+        context.update({row.row_id: row for row in _changing(question, tracer, scope, span)})
+    known = {row.row_id for row in (*draft.rows, *draft.unmatched, *draft.elsewhere, *draft.anchors, *draft.context)}
+    added = [row for row in context.values() if row.row_id not in known]
+    room = settings.max_rows - len(known) - len(states)
+    rows = sorted((*draft.context, *_with_room(added, scope, room)), key=lambda r: (r.start_ns, r.row_id))
+    return replace(draft, context=tuple(rows), states=states)
+
+
+def _with_room(rows: list[Row], scope: Scope, room: int) -> list[Row]:
+    """As many of the rows as a prompt has room for beside what answers: nearest to the moments first."""
+    if scope.points_ns:
+        rows = sorted(rows, key=lambda row: min(_off(row, point) for point in scope.points_ns))
+    return rows[: max(0, room)]
+
+
+def _quoting(question: Question, draft: Evidence, tracer: _Tracer, scope: Scope) -> list[Row]:
+    rows = tracer.rows(scope.video.video_id, (), _hull(draft))
+    return [row for row in rows if scope.covers(row) and any(_quotes(row, text) for text in question.quoted)]
+
+
+def _quotes(row: Row, text: str) -> bool:
+    """Whether a row tells a text, as it may have been misread."""
+    wanted, told = _letters(text), _letters(row.text)
+    if len(wanted) < SURE_LETTERS:
+        return wanted == told
+    return wanted in told or (len(told) >= len(wanted) - 2 and fuzz.partial_ratio(wanted, told) >= SAME_TEXT)
+
+
+def _letters(text: str) -> str:
+    return "".join(char for char in text.casefold() if char.isalnum())
+
+
+def _alike(question: Question, tracer: _Tracer, scope: Scope) -> tuple[Row, ...]:
+    """All events of which one by its place was asked for: the third is the third by the two before it."""
+    every = tracer.rows(scope.video.video_id, _row_kinds(question.target.kinds), None)
+    return _matching(question.target, every)
+
+
+def of_variable(states: Sequence[StateReading], variable: str) -> list[StateReading]:
+    """Readings of a variable, or of those it stands for: `ammo` is also `ammo_shells`, and bullets may be `ammo`."""
+    exact = [s for s in states if s.variable == variable]
+    parts = exact or [s for s in states if variable in s.variable.split("_")]
+    return parts or [s for s in states if s.variable == vocabulary.STANDS_FOR.get(variable)]
+
+
+def _variables(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names to look up: those of variables, and of what stands for them where a game has no such number."""
+    return tuple(
+        dict.fromkeys((*names, *(vocabulary.STANDS_FOR[name] for name in names if name in vocabulary.STANDS_FOR)))
+    )
+
+
+def _rank(question: Question, variable: str) -> int:
+    return int(not any(variable in _BORNE_OUT_BY.get(kind, ()) for kind in question.target.kinds))
+
+
+def _changing(question: Question, tracer: _Tracer, scope: Scope, span: Span | None) -> list[Row]:
+    """The events that made a value meet the number asked for, or meet it no more."""
+    meets = question.threshold
+    if meets is None:
+        return []
+    return [
+        row
+        for row in tracer.rows(scope.video.video_id, (), span)
+        if any(meets.holds(before) != meets.holds(after) for before, after in changes(row, question.variables))
+    ]
+
+
+def changes(row: Row, variables: tuple[str, ...]) -> list[tuple[float, float]]:
+    """From what to what an event's row says that it changed one of the variables: `(health 69 to 79)`."""
+    names = {name for variable in variables for name in (variable, *_CALLED.get(variable, ()))}
+    told = re.finditer(r"\b([a-z]+) ([0-9.]+) to ([0-9]+(?:\.[0-9]+)?)", row.text) if row.source == "event" else ()
+    return [(float(found[2]), float(found[3])) for found in told if found[1] in names]
+
+
+def _values(
+    question: Question, draft: Evidence, tracer: _Tracer, scope: Scope, span: Span | None, max_rows: int
+) -> tuple[StateReading, ...]:
+    """Values that bear on the question: of the variables that it names, else of those that change least."""
+    video_id = scope.video.video_id
+    if question.named:
+        named = tracer.states(video_id, _variables(question.named), span)
+        return tuple(reading for variable in question.named for reading in of_variable(named, variable))
+    is_stretch = question.ask in (Ask.WHAT_HAPPENED, Ask.SUMMARY) and span is not None
+    if not is_stretch and (draft.rows or question.ask not in _BY_EVENT):
+        return ()
+    groups: dict[str, list[StateReading]] = {}
+    for reading in tracer.states(video_id, (), span):
+        groups.setdefault(reading.variable, []).append(reading)
+    room, kept = max(0, max_rows // VALUES_SHARE), []
+    for _, readings in sorted(groups.items(), key=lambda item: (_rank(question, item[0]), len(item[1]), item[0])):
+        if len(kept) + len(readings) <= room:
+            kept.extend(readings)
+    return tuple(sorted(kept, key=lambda s: (s.start_ns, s.variable)))
 
 
 def asks_to_see(text: str) -> bool:
@@ -195,6 +355,7 @@ def _placed(
     """Where in each video the question looks: its times, narrowed by the events it names."""
     notes: list[str] = []
     anchors: list[Row] = []
+    unplaced: list[Row] = []
     found = {
         anchor.event: _matching(anchor.event, tracer.rows(video_id, _row_kinds(anchor.event.kinds), None))
         for anchor in question.anchors
@@ -210,6 +371,8 @@ def _placed(
         points_ns: list[int] = []
         for anchor in question.anchors:
             chosen = _anchor_rows(question, anchor, video, found[anchor.event], times, notes)
+            if not chosen:
+                unplaced.extend(row for row in found[anchor.event] if row.video_id == video.video_id)
             around = (_around(anchor, row, video, _takes_range(question), window_ns) for row in chosen)
             bounds.append(tuple(span for span in around if span is not None))
             points_ns.extend(_point(anchor, row) for row in chosen)
@@ -217,7 +380,8 @@ def _placed(
         if any(time.relation is not Relation.AT for time in question.times):
             bounds.append(times)  # "from 0:30 until I died"; a moment only tells which event is meant
         scopes.append(Scope(video, _met(bounds), everywhere=False, points_ns=tuple(points_ns)))
-    return Evidence(tuple(scopes), anchors=tuple(anchors), notes=tuple(dict.fromkeys(notes)))
+    context = () if anchors else tuple(unplaced)  # "after my third death", of two
+    return Evidence(tuple(scopes), anchors=tuple(anchors), context=context, notes=tuple(dict.fromkeys(notes)))
 
 
 def _clipped(span: Span, video: Video) -> Span | None:
@@ -228,7 +392,7 @@ def _clipped(span: Span, video: Video) -> Span | None:
 def _takes_range(question: Question) -> bool:
     """Whether "before" and "after" reach to the ends of the video: for a count they do, for a moment they do not."""
     bounded = any(time.relation is not Relation.AT for time in question.times)
-    return question.ask in _RANGES or len(question.anchors) > 1 or bounded
+    return question.ask in _RANGES or len(question.anchors) > 1 or bounded or bool(question.step)
 
 
 def _anchor_rows(
@@ -239,6 +403,10 @@ def _anchor_rows(
         r for r in rows if r.video_id == video.video_id and (not times or any(t.contains(r.start_ns) for t in times))
     ]
     which = anchor.event.which
+    points = [time.at_ns for time in question.times if time.at_ns is not None]
+    if which is None and points and len(here) > 1:  # "after I died at 1:20": the one that is meant
+        nearest = {min(here, key=lambda row: _off(row, point)).row_id for point in points}
+        here = [row for row in here if row.row_id in nearest]
     if which is None and _takes_range(question) and len(here) > 1 and anchor.relation is not AnchorRelation.AT:
         which = 1
         notes.append(
@@ -379,8 +547,13 @@ def _nearest(question: Question, rows: tuple[Row, ...]) -> tuple[Row, ...]:
     moments = [time.at_ns for time in question.times if time.at_ns is not None]
     if not moments or not chosen or question.target.which is not None:
         return chosen
-    nearest = {min(chosen, key=lambda row: abs(row.start_ns - at_ns)).row_id for at_ns in moments}
+    nearest = {min(chosen, key=lambda row: _off(row, at_ns)).row_id for at_ns in moments}
     return tuple(row for row in chosen if row.row_id in nearest)
+
+
+def _off(row: Row, at_ns: int) -> tuple[bool, int]:
+    """How far a row is from a moment: a clock means its whole second, so what starts in that comes first."""
+    return row.start_ns // NS_PER_S != at_ns // NS_PER_S, abs(row.start_ns - at_ns)
 
 
 def _hull(draft: Evidence) -> Span | None:
@@ -404,11 +577,52 @@ def _lead_up(draft: Evidence, tracer: _Tracer, window_ns: int) -> Evidence:
     return replace(draft, context=tuple(ordered), states=tuple(states.values()))
 
 
+def _is_change(question: Question) -> bool:
+    """ "Why did my health go up at 0:20": a gain is explained by whatever raised the value, not only by heals."""
+    raised = bool(question.target.kinds) and set(question.target.kinds) <= {*RAISED, "pickup"}
+    return question.ask is Ask.WHY and raised and bool(question.named)
+
+
+def _change_evidence(question: Question, draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:
+    """The events that changed the variable that a "why" names, in the direction it says, nearest to the moments."""
+    window = _window_evidence(question, draft, tracer, video_id).rows
+    up = bool(_UP.search(question.read_as)) or _is_change(question)
+    down = bool(_DOWN.search(question.read_as)) and not _is_change(question)
+
+    def fits(before: float, after: float) -> bool:
+        return up == down or (after > before) == up
+
+    changed = tuple(row for row in window if any(fits(*change) for change in changes(row, question.named)))
+    nearest = _nearest(question, changed)
+    moments = {row.start_ns // NS_PER_S for row in nearest}
+    if question.times and nearest:
+        nearest = tuple(row for row in changed if row.start_ns // NS_PER_S in moments)
+    return replace(draft, rows=nearest)
+
+
+def _compared_evidence(question: Question, draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:
+    """The two events that a question compares, in the order in which it names them."""
+    rows: list[Row] = []
+    for event in question.compared:
+        every = _starting(
+            question, draft, _matching(event, tracer.rows(video_id, _row_kinds(event.kinds), _hull(draft)))
+        )
+        for scope in draft.scopes:
+            rows += _nth(tuple(row for row in every if row.video_id == scope.video.video_id), event.which)
+    return replace(draft, rows=tuple(dict.fromkeys(rows)))
+
+
+def _quoted_evidence(question: Question, draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:
+    """The rows that tell the text in quotes, in order of time."""
+    window = _window_evidence(question, draft, tracer, video_id)
+    return replace(draft, rows=tuple(row for row in window.rows if any(_quotes(row, text) for text in question.quoted)))
+
+
 # ---------------------------------------------------------------------------------------- other ways
 
 
 def _window_evidence(question: Question, draft: Evidence, tracer: _Tracer, video_id: str | None) -> Evidence:
-    every = tracer.rows(video_id, (), _hull(draft))
+    every = tuple(row for row in tracer.rows(video_id, (), _hull(draft)) if row.kind not in question.left_out)
     if draft.anchors:
         return replace(draft, rows=tuple(_starting(question, draft, every)))
     scopes = {scope.video.video_id: scope for scope in draft.scopes}
@@ -475,10 +689,27 @@ def _states_evidence(question: Question, draft: Evidence, tracer: _Tracer) -> Ev
         end = max((span.end_ns for span in scope.spans), default=scope.video.duration_ns)
         variables = tuple(v for v in question.variables if v != "weapon")
         if variables:
-            states.extend(tracer.states(scope.video.video_id, variables, Span(0, end)))
+            found = tracer.states(scope.video.video_id, _variables(variables), Span(0, end))
+            wanted = {reading.row_id for variable in variables for reading in of_variable(found, variable)}
+            readings = [reading for reading in found if reading.row_id in wanted]
+            states.extend(_turns(question, readings) if len(readings) > MANY_READINGS else readings)
         if "weapon" in question.variables:
             context.extend(tracer.rows(scope.video.video_id, ("weapon_change", "pickup"), Span(0, end)))
     return replace(draft, states=tuple(states), context=tuple(context))
+
+
+def _turns(question: Question, readings: list[StateReading]) -> list[StateReading]:
+    """For "when did my health drop below 50": the readings about each time that it did, and the peaks."""
+    meets = question.threshold
+    if question.ask is not Ask.WHEN or meets is None:
+        return readings
+    kept: set[str] = set()
+    for name in dict.fromkeys(reading.variable for reading in readings):
+        mine = [reading for reading in readings if reading.variable == name]
+        peaks = (min(mine, key=lambda s: s.value), max(mine, key=lambda s: s.value))
+        turns = [(one, next_) for one, next_ in pairwise(mine) if meets.holds(one.value) != meets.holds(next_.value)]
+        kept |= {reading.row_id for reading in (mine[0], mine[-1], *peaks, *chain.from_iterable(turns))}
+    return [reading for reading in readings if reading.row_id in kept]
 
 
 def describe_spans(scope: Scope) -> str:

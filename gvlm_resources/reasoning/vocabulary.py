@@ -37,12 +37,13 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         r"|t(?:ook|ake|akes|aking|aken)\s+(?:(?:more|less|fewer|at|least|most|than|over|under|about|exactly|up|to|[0-9]+)\s+)*damage"
         r"|(?:hits?|damage)\s+(?:did\s+\w+\s+take|taken|received|suffered)|los(?:e|t|es|ing)\s+(?:\w+\s+){0,4}(?:health|hp|hit\s+points)"
         r"|(?:health|hp)\s+(?:did|do|does|have|has|had)\s+(?:the\s+)?\w+\s+los[et]"
-        r"|health\s+(?:loss(?:es)?|lost|drop(?:s|ped)?)|damag(?:e|es|ed|ing)|hurt(?:s|ing)?|injur(?:y|ies|ed)|wound(?:s|ed)?"
-        r"|got\s+hit|(?<!\bi )(?<!\bwe )hits?",
+        rf"|(?:health|hp)\s+(?:that\s+)?{WHO}\s+(?:have\s+|had\s+|has\s+)?los[et]|health\s+(?:loss(?:es)?|lost|drop(?:s|ped)?)|damag(?:e|es|ed|ing)|hurt(?:s|ing)?|injur(?:y|ies|ed)|wound(?:s|ed)?"
+        r"|got\s+hit|(?<!\bi )(?<!\bwe )hits?|suffer(?:s|ed|ing)?",
     ),
     (
         "heal",
         r"heal(?:s|ed|ing)?|(?:gain|regain|recover|restor|replenish)(?:s|e|es|ed|ing)?\s+(?:\w+\s+)?(?:health|hp|hit\s+points)"
+        rf"|(?:health|hp)\s+(?:that\s+)?{WHO}\s+(?:have\s+|had\s+|has\s+)?(?:re)?(?:gain|cover|store)(?:ed)?|gains?\s+(?:in|of)\s+(?:health|hp)"
         r"|health\s+(?:gain(?:s|ed)?|regained|recovered|restored)"
         r"|(?:health|hp)\s+(?:did|do|does|have|has|had)\s+(?:the\s+)?\w+\s+(?:re)?(?:gain|cover|store)(?:ed)?",
     ),
@@ -59,16 +60,16 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     (
         "weapon_change",
         r"(?:switch|chang|swap)(?:e|es|ed|ing|ped|ping)?\s+(?:(?:my|his|her|the|to|over|from|between)\s+)*(?:weapons?|guns?)"
-        r"|(?:switch|chang|swap)(?:e|es|ed|ing|ped|ping)?\s+to\b|weapon\s+(?:switch|chang|swap)(?:e|es|s|ed|ing)?"
+        r"|(?:switch|chang|swap)(?:e|es|ed|ing|ped|ping)?\s+to\b(?!\s+(?:be\s+)?[0-9])|weapon\s+(?:switch|chang|swap)(?:e|es|s|ed|ing)?"
         r"|equip(?:s|ped|ping)?",
     ),
-    ("sound", r"sounds?(?!\s+like)|noises?|audio\s+events?"),
+    ("sound", r"sounds?(?!\s+like)|noises?|audio\s+events?|soundtrack|audio(?:\s+track)?|audible"),
     (
         "shot",
         r"shots?|sho(?:o)?t(?:s|ing)?|fir(?:ed|es|ing)|gunshots?"
         r"|(?<!on )(?<!the )fire(?=\s*(?:$|[?.!,]|my|the|a|an|off|at|any))"
         r"|(?:ammo|ammunition|bullets|shells|rounds)\s+(?:did|do|does|have|has|had)\s+(?:the\s+)?\w+\s+(?:us|spen|wast|fir|shoot|shot)\w*"
-        r"|pull(?:ed)?\s+the\s+trigger|(?:us(?:e|ed|ing)|spen[dt]|wast(?:e|ed))\s+(?:\w+\s+)?(?:ammo|ammunition|bullets|shells)",
+        r"|pull(?:ed)?\s+the\s+trigger|(?:ammo|ammunition|rounds)\s+(?:was\s+|were\s+)?(?:used|spent|wasted|fired)|(?:us(?:e|ed|ing)|spen[dt]|wast(?:e|ed))\s+(?:\w+\s+)?(?:ammo|ammunition|bullets|shells)",
     ),
     (
         "secret",
@@ -92,7 +93,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ),
     (
         "message",
-        r"messages?|notifications?|(?:on-?\s?screen|hud)\s+(?:text|line)|text\s+on\s+(?:the\s+)?screen|(?:hud|screen|game)\s+"
+        r"messages?|notifications?|(?:written|words?|texts?)\s+on\s+(?:the\s+)?screen|lines?\s+of\s+text|(?:on-?\s?screen|hud)\s+(?:text|line)|text\s+on\s+(?:the\s+)?screen|(?:hud|screen|game)\s+"
         r"(?:said|says|say|show(?:ed|s)?|read|tell|told)|(?:did|does)\s+the\s+(?:hud|screen|game)\s+(?:say|show|tell|read)",
     ),
     (
@@ -103,12 +104,20 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
 )
 _KINDS = tuple((kind, re.compile(rf"(?<!\w)(?:{pattern})(?!\w)", re.I)) for kind, pattern in _PATTERNS)
 
+# "Health bonus" and "rocket launcher" are things, whatever they raise or take.
+_NO_ITEM = (
+    r"(?!\s+(?:bonus|pack|kit|refill|potion|vial|orb|boost|pick-?up|vest|shard|launcher|item|box|crate)(?:e?s)?\b)"
+)
 VARIABLES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(rf"\b(?:{pattern})\b", re.I))
     for name, pattern in (
-        ("health", r"health|hp|hit\s?points?|life\s+points|life\s?bar"),
-        ("armor", r"armou?r|shields?"),
-        ("ammo", r"ammo|ammunition|bullets?|shells?|rockets?|rounds?|cells?|clip"),
+        ("health", rf"health{_NO_ITEM}|hp|hit\s?points?|life\s+points|life\s?bar|healthy|(?<=much\s)life"),
+        ("armor", rf"armou?r{_NO_ITEM}|shields?"),
+        ("bullets", rf"bullets?{_NO_ITEM}"),
+        ("shells", rf"shells?{_NO_ITEM}"),
+        ("rockets", rf"(?:rockets?|missiles?){_NO_ITEM}"),
+        ("cells", rf"cells?{_NO_ITEM}"),
+        ("ammo", rf"ammo{_NO_ITEM}|ammunition|rounds?|clip"),
         ("score", r"score|points"),
         ("lives", r"lives"),
         ("weapon", r"weapons?|guns?"),
@@ -143,6 +152,9 @@ SYNONYMS: dict[str, frozenset[str]] = {
     word: frozenset(other for group in _SAME if word in group for other in group) for word in sum(_SAME, ())
 }
 
+# What a variable is also counted in, where a game's HUD has no number of that name.
+STANDS_FOR = dict.fromkeys(("bullets", "shells", "rockets", "cells"), "ammo")
+
 # Words that say nothing about what a question is about.
 SILENT = _set(
     """
@@ -159,7 +171,7 @@ SILENT = _set(
     onto or other our out over overall own part player players please point points present quite reach
     reached really reason recording right round run same say sec second seconds secs see seen session shall
     she should show showed shown shows so some somebody someone something soon start started still stream
-    such summarise summarize survive survived take takes taking tell than that the their them then there
+    such summarise summarize survive survived take taken takes taking tell than that the their them then there
     these they thing things this those through thus time timeline times timestamp timestamps to together
     told too took total tried under until up upon us use used uses using very video was way we well went
     were what whats when whens where which while who whole whom whose why will with within without word
@@ -179,8 +191,12 @@ class KindFound:
 
 
 def find_kinds(text: str) -> tuple[KindFound, ...]:
-    """The event kinds that `text` names, in order of place; of two that overlap the earlier pattern wins."""
+    """The event kinds that `text` names, in order of place; of two that overlap the earlier pattern wins.
+
+    What stands in quotes is a name or a text, and names no kind.
+    """
     found: list[KindFound] = []
+    text = _unquoted(text)
     for kind, pattern in _KINDS:
         for match in pattern.finditer(text):
             if match.end() > match.start() and all(match.end() <= f.start or f.end <= match.start() for f in found):
@@ -198,8 +214,14 @@ def kind_at(text: str) -> KindFound | None:
 
 
 def find_variables(text: str) -> tuple[str, ...]:
-    """The HUD variables that `text` names."""
+    """The HUD variables that `text` names, outside quotes."""
+    text = _unquoted(text)
     return tuple(name for name, pattern in VARIABLES if pattern.search(text))
+
+
+def _unquoted(text: str) -> str:
+    """`text` with what stands in quotes blanked, as long as before."""
+    return re.sub(r'"[^"]*"', lambda found: '"' + "·" * (len(found.group()) - 2) + '"', text)
 
 
 def fold(word: str) -> str:

@@ -473,3 +473,63 @@ def test_text_read_off_the_screen_is_quoted_without_brackets_or_line_breaks() ->
     assert "[09:99]" not in given.text
     assert "\x1b" not in given.text
     assert given.text.count("\n") == 1
+
+
+# ------------------------------------------------------------------------------- steps, order, what is around
+
+
+def test_of_two_events_the_first_is_told_with_both_times() -> None:
+    given = answer("Which came first: my first death or the first pickup of the shotgun?")
+    assert given.text.startswith("First came [00:45]")
+    assert "then came [01:00]" in given.text
+    assert given.supported
+
+
+def test_of_two_events_of_which_one_is_not_there_none_is_first() -> None:
+    given = answer("Which came first: my first death or the first pickup of the chainsaw?")
+    assert "no chainsaw pickup" in given.text
+    assert not given.supported
+
+
+def test_what_came_next_is_told_nearest_first() -> None:
+    given = answer("What came next after 0:20?")
+    assert labels(given)[0] == "00:33"
+
+
+def test_what_came_before_ends_with_the_last() -> None:
+    given = answer("At 0:38 I took damage. What came just before that, apart from shots?")
+    assert labels(given)[0] == "00:33"
+
+
+@pytest.mark.parametrize("text", ["Why did my health go up at 0:20?", "What made my health rise at 0:20?"])
+def test_a_value_that_rose_is_explained_by_what_raised_it(text: str) -> None:
+    assert labels(answer(text))[0] == "00:20"
+
+
+def test_a_value_that_fell_is_not_explained_by_what_raised_it() -> None:
+    assert labels(answer("Why did my health go down at 0:36?"))[0] in ("00:33", "00:38")
+
+
+def test_what_stands_at_the_second_named_comes_before_what_is_around_it() -> None:
+    assert answer("What did I pick up at 1:10?").text.startswith("At 01:10 itself: shotgun shells")
+
+
+def test_a_stretch_without_a_hit_a_pickup_or_a_death_is_said_to_be_one() -> None:
+    assert "no hit, no pickup and no death" in answer("What happened between 1:25 and 1:40?").text
+
+
+def test_a_summary_of_a_stretch_tells_how_the_health_went() -> None:
+    assert (
+        "Your health went from 79 [00:20] to 100 [00:49], lowest 0 [00:45]" in answer("sum up 0:30 to 1:00 for me").text
+    )
+
+
+def test_where_a_value_stands_on_the_screen_is_said_to_be_unknown() -> None:
+    given = answer("Where on the screen is my health shown at 1:00?")
+    assert "was 100" in given.text
+    assert "not places on the screen" in given.text
+
+
+def test_a_text_in_quotes_is_told_with_its_first_moment() -> None:
+    given = answer('When does "Got the pump-action shotgun!" first appear?')
+    assert labels(given)[0] == "01:00"

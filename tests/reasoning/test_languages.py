@@ -16,7 +16,7 @@ from gvlm_resources.timebase import NS_PER_S
 from tests.reasoning.doom import at, one_video
 
 VIDEO = {"duration_ns": 60 * NS_PER_S, "moment_window_s": 30}
-LEAST = 0.9  # of the templates of a language; docs/answers.md has what was measured
+LEAST = 0.8  # of the templates of a language; docs/answers.md has what was measured
 
 
 def read(text: str) -> Question:
@@ -161,6 +161,7 @@ def _subjects(words: Wording, ask: str) -> Iterator[tuple[str, dict[str, str]]]:
     base = {"time": "00:08", "start": "00:05", "end": "00:15", "beyond": "09:00", "value": "50"}
     base |= {"nth": words.ordinals[0], "words": words.quote("PICKED UP A CLIP."), "name": words.quote("medikit")}
     base |= {"plain": words.quote("shotgun"), "stretch": words.between.format(**base)}
+    base |= {"place": words.places["top left"], "asked": "50"}
     if "{variable" in ask:
         for name, told in words.variables.items():
             yield name, {**base, "variable": told, "variable_start": told[0].upper() + told[1:]}

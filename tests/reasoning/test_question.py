@@ -119,7 +119,7 @@ def test_a_question_is_read_as(text: str, kind: Ask, kinds: tuple, subject: tupl
         ("what was the player's armour at 1:10", ("armor",)),
         ("health @0:30", ("health",)),
         ("my hp at 0:30", ("health",)),
-        ("how many bullets did I have left at 1:00", ("ammo",)),
+        ("how many bullets did I have left at 1:00", ("bullets",)),
         ("how much ammo do I have at the end", ("ammo",)),
         ("When I died, what was my health?", ("health",)),
         ("how did my health change between 1:00 and 2:00", ("health",)),
@@ -353,3 +353,132 @@ def test_parsing_never_raises_but_for_an_empty_question_and_stays_in_the_video(
 )
 def test_a_hostile_question_is_read_in_linear_time(text: str) -> None:
     assert ask(text).text
+
+
+# ------------------------------------------------------------------------------------ beside what is asked
+
+
+@pytest.mark.parametrize(
+    ("text", "left_out"),
+    [
+        ("Apart from shots, what happened from 0:10 to 0:40?", ("shot",)),
+        ("what happened between 0:10 and 0:40, ignoring shots and pickups", ("shot", "pickup")),
+        ("What happened at 1:00? Leave out shots.", ("shot",)),
+        ("leaving deaths aside, what happened at 1:00", ("death",)),
+        ("what happened at 1:00 without dying", ()),
+        ("how long did I survive without a shield", ()),
+    ],
+)
+def test_what_is_not_wanted_is_taken_out_of_the_question(text: str, left_out: tuple) -> None:
+    question = ask(text)
+    assert question.left_out == left_out
+    assert not set(question.target.kinds) & set(left_out)
+
+
+@pytest.mark.parametrize(
+    ("text", "step", "span"),
+    [
+        ("what came next after 0:30", 1, (30, 300)),
+        ("At 0:30 I fired the shotgun. What came next?", 1, (30, 300)),
+        ("At 0:30 I died. What came just before that?", -1, (0, 31)),
+        ("what was the last thing to happen before 0:30", -1, (0, 30 + 1)),
+        ("what happened before 0:30", 0, (0, 30)),
+        ("what happened after 0:30", 0, (30, 300)),
+    ],
+)
+def test_one_step_on_or_back_is_told_from_a_stretch(text: str, step: int, span: tuple[int, int]) -> None:
+    question = ask(text)
+    assert (question.ask, question.step) == (Ask.WHAT_HAPPENED, step)
+    assert [(s.start_ns // S, s.end_ns // S) for s in question.spans] == [span]
+
+
+def test_the_next_item_is_a_pickup_and_no_step() -> None:
+    question = ask("what was the next item that I picked up after 0:30?")
+    assert (question.step, question.target) == (0, EventQuery(("pickup",), (), 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Which came first: my first death or the pickup of the shotgun?",
+        "what happened first, the first death or the first shotgun pickup",
+        "Which of these two came earlier: the first death or the first pickup of the shotgun",
+    ],
+)
+def test_two_events_are_compared(text: str) -> None:
+    question = ask(text)
+    assert question.ask is Ask.WHICH_FIRST
+    assert question.compared == (EventQuery(("death",), (), 1), EventQuery(("pickup",), ("shotgun",), 1))
+
+
+def test_a_list_of_kinds_is_no_comparison_of_two() -> None:
+    question = ask("What was the last hit, pickup or death before 1:00?")
+    assert (question.ask, set(question.target.kinds)) == (LIST, {"damage", "pickup", "death"})
+
+
+def test_an_event_whose_name_holds_or_is_not_cut_in_two() -> None:
+    question = ask("Which was earlier: the first shot with the handgun or minigun or my first death?")
+    assert [event.kinds for event in question.compared] == [("shot",), ("death",)]
+    assert question.compared[0].subject == ("handgun", "minigun")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "When was the second time that I died?",
+        "Find the second time that I died.",
+        "In which third of the video is the second time that I died?",
+        "Split the video into thirds. Which one contains the second time that I died?",
+        "show me the second time I died",
+    ],
+)
+def test_an_event_in_a_clause_is_what_is_asked_for_where_nothing_else_is(text: str) -> None:
+    question = ask(text)
+    assert (question.ask, question.target, question.anchors) == (WHEN, EventQuery(("death",), (), 2), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "variables"),
+    [
+        ("What was the number of missiles at 1:00?", Ask.STATE, ("rockets",)),
+        ("what's my lowest ammo for the shotgun", Ask.EXTREME, ("shells",)),
+        ("how low did the ammo of my minigun get", Ask.EXTREME, ("bullets",)),
+        ("how low did my health get", Ask.EXTREME, ("health",)),
+        ("Read off my armor at 1:00.", Ask.STATE, ("armor",)),
+        ("where on the screen is my health shown at 1:00", Ask.STATE, ("health",)),
+        ("Compare my health at 0:30 and at 1:00.", Ask.STATE, ("health",)),
+        ("what did the screen show for the number of shells at 1:00", Ask.STATE, ("shells",)),
+        ("at what time my health was below 50", WHEN, ("health",)),
+        ("how many shells did I pick up", COUNT, ()),
+        ("when did I pick up a health bonus", WHEN, ()),
+        ("the number of bullets fired", COUNT, ()),
+        ("where do I see a rocket", Ask.OPEN, ()),
+        ("show me a rocket at 1:00", Ask.OPEN, ()),
+    ],
+)
+def test_values_are_told_from_things_and_events(text: str, kind: Ask, variables: tuple) -> None:
+    question = ask(text)
+    assert (question.ask, question.variables) == (kind, variables)
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("what could be heard at 1:00", {"speech", "sound"}),
+        ("which words can be heard at 1:00", {"speech"}),
+        ("which sound can be heard at 1:00", {"sound"}),
+        ("what was recognised in the soundtrack at 1:00", {"speech", "sound"}),
+    ],
+)
+def test_what_is_heard_may_be_words_or_a_sound(text: str, kinds: set) -> None:
+    assert set(ask(text).target.kinds) == kinds
+
+
+def test_what_stands_in_quotes_names_no_kind_and_no_value() -> None:
+    question = ask("When does “PICKED UP A HEALTH BONUS” first appear on the screen?")
+    assert question.quoted == ("PICKED UP A HEALTH BONUS",)
+    assert (question.target.kinds, question.variables) == ((), ())
+
+
+def test_a_part_of_the_screen_is_no_moment() -> None:
+    assert ask("What did the message on the screen say at 1:00?").anchors == ()
