@@ -132,8 +132,8 @@ def chosen_rows(evidence: Evidence, max_rows: int) -> tuple[tuple[Row, ...], int
     answering = _once([*evidence.rows, *evidence.unmatched, *evidence.elsewhere, *evidence.anchors])
     around = _once([*evidence.context, *(as_row(reading) for reading in evidence.states)])
     around = [row for row in around if row.row_id not in {r.row_id for r in answering}]
-    kept = _thinned(answering, points, max_rows)
-    kept += _thinned(around, points, max_rows - len(kept))
+    first = _thinned(answering, points, max_rows)
+    kept = [*first, *_thinned(around, points, max_rows - len(first))]
     kept.sort(key=lambda row: (row.video_id, row.start_ns, row.row_id))
     return tuple(kept), len(answering) + len(around) - len(kept)
 

@@ -121,6 +121,13 @@ def test_a_question_with_too_much_evidence_keeps_what_answers_and_says_what_is_m
     assert prompt.rows[-1].start_ns > at("0:55")
 
 
+def test_where_every_row_is_shown_none_is_said_to_be_missing() -> None:
+    prompt = prompt_for("Why did I die the first time?")
+    assert len(prompt.rows) > 1
+    assert "are not shown" not in prompt.user
+    assert len(prompt.rows) == len(re.findall(r"^E\d+ ", prompt.user, re.M))
+
+
 def test_thinning_keeps_the_rows_nearest_to_the_moment_asked_about() -> None:
     prompt = prompt_for("how much health did I have at 1:00?", max_rows=3)
     assert any(row.source == "state" and row.value == 100 and row.clock == "00:49" for row in prompt.rows)
