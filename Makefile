@@ -34,6 +34,8 @@ demo: $(READY)
 	@echo
 	$(BIN)/gvlm find "low health, shotgun in hand" --limit 3
 	@echo
+	@# One of an earlier version of this project is made of other examples, and would be in the way.
+	@if $(BIN)/gvlm release list | grep -q '^demo '; then $(BIN)/gvlm release delete demo --yes; fi
 	$(BIN)/gvlm release create demo --train 0.34 --validation 0.33 --test 0.33
 	@echo
 	@echo "The runs, with previews and checks of every asset: make ui, then http://127.0.0.1:3000"

@@ -56,7 +56,8 @@ def main() -> int:
 def load(folder: Path) -> None:
     """Run the tool on an export; whatever the tool raises ends the process."""
     marker = json.loads((folder / "export.json").read_text(encoding="utf-8"))
-    print(f"{marker['as']}: {LOADERS[marker['as']](folder, marker['rows'])}", flush=True)
+    told = LOADERS[marker["as"]](folder, marker["rows"])
+    print(f"{marker['as']}: {told}; {sum(marker['left_out'].values())} left out", flush=True)
 
 
 def hf(folder: Path, rows: dict[str, int]) -> str:

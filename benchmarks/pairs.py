@@ -8,7 +8,7 @@ every kept pair is held against the engine's log: nothing but the judge reads th
 99 % of the kept pairs that can be checked are true, or less than 90 % can be checked.
 
 `--corrupt` spoils one thing in each pair that the engine calls true (a number, a clock, the thing named, the rows
-cited, the answer put into the question) and counts what the check drops.
+cited, the answer put into the question, yes for no) and counts what the check drops.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from gvlm_resources import schemas
 from gvlm_resources.dataset import facts as facts_module
 from gvlm_resources.dataset.facts import Facts
 from gvlm_resources.dataset.grounding import grounding
+from gvlm_resources.dataset.grounding.grounding_reading import yes_or_no
 from gvlm_resources.dataset.grounding.grounding_text import Names, names_of, stated
 from gvlm_resources.dataset.pairs import KINDS, Pair
 from gvlm_resources.dataset.questions import templates
@@ -257,6 +258,14 @@ def told_unknown(pair: Pair, video: Video, chance: random.Random) -> Pair | None
     return replace(pair, kind="unanswerable", answer="That cannot be told from the video.", claims=())
 
 
+def turned_round(pair: Pair, video: Video, chance: random.Random) -> Pair | None:
+    """Yes where the answer says no, no where it says yes; of pairs with claims, which decide it."""
+    said = yes_or_no(pair)
+    if said is None or pair.kind == "unanswerable" or pair.language != "en" or not pair.claims:
+        return None
+    return replace(pair, answer=re.sub(r"^\w+", "No" if said else "Yes", pair.answer))
+
+
 def as_of_a_model(spoil: Spoil) -> Spoil:
     """The same pair as a language model would give it: without claims."""
 
@@ -281,6 +290,7 @@ SPOILS: dict[str, Spoil] = {
     "no rows cited": no_evidence,
     "answer in the question": leaked,
     "refused though recorded": told_unknown,
+    "yes for no, no for yes": turned_round,
 }
 
 
@@ -303,7 +313,7 @@ def print_corrupted(
     print(f"{'spoiled':<30}{'of':>12}{'pairs':>7}{'dropped':>9}{'share':>8}   reasons")
     for claims in (True, False):
         for name, spoil in SPOILS.items():
-            if not claims and spoil is wrong_number_and_claims:
+            if not claims and spoil in (wrong_number_and_claims, turned_round):
                 continue
             print_spoil(name, spoil if claims else as_of_a_model(spoil), claims, checked, settings, chance)
     return 0

@@ -1,6 +1,6 @@
 """Findings on pairs and training examples (pure)."""
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 
 import pyarrow as pa
 
@@ -44,6 +44,18 @@ def tokens_resolve(lost: list[str], count: int) -> Finding:
     return Finding("tokens_resolve", not lost, summary)
 
 
-def most_pairs_are_used(used: int, pairs: int, *, limit: float = 0.9) -> Finding:
-    share = used / pairs if pairs else 1.0
-    return Finding("most_pairs_are_used", share >= limit, f"{used} of {pairs} kept pairs became examples ({share:.0%})")
+def most_pairs_are_used(
+    kept: Mapping[str, int], used: Mapping[str, int], *, limit: float = 0.9, few: int = 3, least: float = 0.5
+) -> Finding:
+    """`kept` and `used` are pairs by kind. Most of all, and half of each kind of which there are more than a few."""
+    pairs, examples = sum(kept.values()), sum(used.values())
+    share = examples / pairs if pairs else 1.0
+    lost = [
+        f"{used.get(kind, 0)} of {count} {kind}"
+        for kind, count in sorted(kept.items())
+        if count > few and used.get(kind, 0) < least * count
+    ]
+    told = f"{examples} of {pairs} kept pairs became examples ({share:.0%})"
+    return Finding(
+        "most_pairs_are_used", share >= limit and not lost, "; ".join([told, *(f"only {each}" for each in lost)])
+    )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gvlm_resources.dataset.examples.vectors import Vectors
     from gvlm_resources.dataset.pairs import Pair
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 NAME = "training_set"
 
 
@@ -82,7 +82,7 @@ def _timeline(work: Work) -> "Callable[[Pair], str]":
 def _describe_examples(work: Work, result: Result) -> Description:
     rows = read_table(result, stored.EXAMPLES)
     invalid, lost = _looked_through(result, _vectors(work))
-    kept = show.only(read_table(work.upstream("qa_pairs"), stored.PAIRS), "status", {schemas.STATUS_OK})
+    pairs = result.facts["pairs"]
     metadata = show.table(rows, schemas.EXAMPLES) | {
         "by_curriculum": show.counts(rows, "curriculum"),
         "by_kind": show.counts(rows, "kind"),
@@ -90,11 +90,10 @@ def _describe_examples(work: Work, result: Result) -> Description:
         "embeddings": sum(rows.column("embeddings").to_pylist()),
         "examples": show.examples(result.path(stored.EXAMPLE_LINES), rows),
     }
-    used = len(set(rows.column("pair_id").to_pylist()))
     findings = [
         dataset_checks.examples_are_valid(invalid, rows.num_rows),
         dataset_checks.tokens_resolve(lost, sum(rows.column("embeddings").to_pylist())),
-        dataset_checks.most_pairs_are_used(used, kept.num_rows),
+        dataset_checks.most_pairs_are_used(pairs["kept"], pairs["used"]),
     ]
     return Description(metadata, findings)
 
@@ -123,7 +122,7 @@ training_examples = step(
             {
                 "examples_are_valid": "Every line is valid by the format's JSON Schema and its further rules.",
                 "tokens_resolve": "Every <v>, <r> and <a> stands for a stored vector.",
-                "most_pairs_are_used": "At least nine tenths of the kept pairs are in an example.",
+                "most_pairs_are_used": "Nine tenths of the kept pairs, and half of each kind, are in an example.",
             },
             _describe_examples,
         )
@@ -206,12 +205,14 @@ class ReleaseConfig(dg.Config):
     name: str
     videos: list[str] = Field(default_factory=list)
     seed: int = 0
+    splits_of: str = Field(default="", description="A release whose videos stay in their splits.")
 
 
 @dg.op
 def register_release(context: dg.OpExecutionContext, config: ReleaseConfig, lake_folder: LakeFolder) -> None:
     """Freeze what the release is made of and add its partition, to be materialised."""
-    spec = releasing.spec(lake_folder, config.name, config.videos, seed=config.seed)
+    pinned = releasing.splits_of(lake_folder, config.splits_of) if config.splits_of else {}
+    spec = releasing.spec(lake_folder, config.name, config.videos, seed=config.seed, pinned=pinned)
     releasing.record(lake_folder, spec)
     context.instance.add_dynamic_partitions(releases.name, [spec.name])
     context.log.info(f"release {spec.name}: {len(spec.inputs)} videos; materialise its partition of {NAME}")

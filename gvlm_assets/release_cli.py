@@ -52,6 +52,9 @@ def create(
     test: Annotated[float, typer.Option(min=0, max=1)] = 0.1,
     largest_share: Annotated[float, typer.Option(min=0.01, max=1, help="Most of a split that is one kind.")] = 0.3,
     most_alike: Annotated[int, typer.Option(min=1, help="Most examples in the same words.")] = 50,
+    splits_of: Annotated[
+        str, typer.Option(help="A release whose videos stay in their splits, so that no model trains on its tests.")
+    ] = "",
     build: Annotated[bool, typer.Option(help="Build it at once.")] = True,
 ) -> None:
     """Freeze what a release is made of, and build it: deduplicated, balanced, split by video, with its card."""
@@ -75,6 +78,7 @@ def create(
         ratios=_ratios(train, validation, test),
         dedup=parts.Dedup(most_alike=most_alike),
         balance=parts.Balance(largest_share=largest_share),
+        pinned=releasing.splits_of(folder, splits_of) if splits_of else {},
     )
     _freeze(folder, spec, build=build)
 

@@ -37,14 +37,14 @@ CACHED_VIDEOS = 16
 KEPT = "kept"  # in a release's folder: a lake with what its lines name, as it was when the release was built
 EXAMPLES = "training_examples"
 CHECKS = {
-    "leakage": "No video, footage, pair or example stands in two splits.",
+    "leakage": "No video, footage, pair or example stands in two splits; it warns where videos were left out for that.",
     "repeated_words": "The words of held-out examples seldom stand in train as well; it warns otherwise.",
     "empty_split": "Every split that was asked for holds examples.",
     "schema": "Every line is valid.",
     "broken_references": "Every frame, vector, box and evidence id is there.",
     "manifest": "The files are those that the manifest names.",
     "licence_unknown": "Every video's licence is known.",
-    "label_balance": "No kind of question is more of a split than was allowed; it warns otherwise.",
+    "label_balance": "No kind of question, and no answer to one, is too much of a split; it warns otherwise.",
     "time_coverage": "Most of the minutes of the videos have an example; it warns otherwise.",
 }
 
@@ -118,6 +118,13 @@ def spec(lake_folder: LakeFolder, name: str, video_ids: Sequence[str], **parts: 
 
     decisions = review.decisions(lake_folder.lake().layout)
     return release.spec_of(name, choose(lake_folder, video_ids).inputs, decisions=decisions, **parts)
+
+
+def splits_of(lake_folder: LakeFolder, name: str) -> Mapping[str, str]:
+    """The split of each video of a built release. Raises ReleaseError where there is none of that name."""
+    from gvlm_resources.dataset.releases import release
+
+    return release.pinned_splits(stored_release(lake_folder, name)[1])
 
 
 def read_spec(file: Path) -> "ReleaseSpec":

@@ -432,7 +432,7 @@ REMOVED = _schema(
         ("example_id", pa.string()),
         ("pair_id", pa.string()),
         ("video_id", pa.string()),
-        ("reason", pa.string()),  # rejected | copies_the_prompt | filter | exact | alike | too_many_alike | balance
+        ("reason", pa.string()),  # which step of a release left it out: docs/releases.md
         ("detail", pa.string()),
         ("kept", pa.string()),  # the example_id that stands for it; empty where none does
     ],

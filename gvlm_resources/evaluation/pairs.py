@@ -19,6 +19,7 @@ from itertools import groupby, pairwise
 from rapidfuzz import fuzz
 
 from gvlm_resources.dataset.claims import CANNOT_TELL, FALSE, TRUE, Happened, Log, Run, holds, letters
+from gvlm_resources.dataset.grounding.grounding_reading import differences, named_by, wrong_way_round
 from gvlm_resources.dataset.grounding.grounding_text import Names, content, says_it_cannot_be_told, stated, words
 from gvlm_resources.dataset.pairs import Claim, Pair
 from gvlm_resources.game import Game, MessageRule
@@ -297,6 +298,8 @@ def judge(pair: Pair, log: Log, names: Names) -> Judgement:
     verdicts = [(claim, holds(claim, log)) for claim in pair.claims]
     wrong = [f"{_said(claim)}: {verdict.detail}" for claim, verdict in verdicts if verdict.result == FALSE]
     unstated = unclaimed(pair, names)
+    if turned := wrong_way_round(pair, stated(pair.question, pair.language, names)):
+        unstated = (*unstated, turned)
     if wrong or unstated:
         return Judgement(pair, FALSE, (*wrong, *unstated))
     open_ones = [f"{_said(claim)}: {verdict.detail}" for claim, verdict in verdicts if verdict.result == CANNOT_TELL]
@@ -312,7 +315,8 @@ def unclaimed(pair: Pair, names: Names) -> tuple[str, ...]:
         return ()
     numbers = {claim.value for claim in pair.claims} | set(asked.numbers) | _digits_of_claims(pair)
     subjects = {s.casefold() for claim in pair.claims for s in (claim.subject, claim.other_subject) if s}
-    subjects |= {subject for text in subjects for subject in names.told(text)}
+    subjects |= {subject for text in subjects for subject in (*names.told(text), *names.used_by(text))}
+    numbers |= differences(pair.claims)
     found = [
         f"the answer says {format_clock(clock * NS_PER_S)}, which no claim states"
         for clock in said.clocks_s
@@ -340,10 +344,10 @@ def _digits_of_claims(pair: Pair) -> set[float]:
 
 
 def _edges(pair: Pair) -> set[int]:
-    """Seconds in which a claimed span, or that of the pair, begins or ends."""
-    spans = [pair.span, *(claim.span for claim in pair.claims if claim.what != "unknown")]
+    """Seconds that a claimed span is named by; of a pair without claims, its own."""
+    spans = [claim.span for claim in pair.claims if claim.what != "unknown"]
     spans += [claim.other_span for claim in pair.claims if claim.other_end_ns > claim.other_start_ns]
-    return {edge // NS_PER_S for span in spans for edge in (span.start_ns, span.end_ns - 1, span.end_ns)}
+    return {second for span in spans or [pair.span] for second in named_by(span)}
 
 
 def _said(claim: Claim) -> str:

@@ -153,6 +153,16 @@ def test_a_release_is_asked_for_in_the_ui(copied: Project) -> None:
     assert Releases(Lake(copied.lake)).spec("asked").seed == 3
 
 
+def test_a_video_stays_in_the_split_that_an_earlier_release_had_it_in(copied: Project) -> None:
+    """Alone it would be in `train`, whatever the seed."""
+    copied.gvlm("release", "create", "held", "--train", "0", "--validation", "0", "--test", "1")
+    copied.gvlm("release", "create", "next", "--splits-of", "held")
+    assert set(release(copied, "next").index.column("split").to_pylist()) == {"test"}
+    unknown = copied.gvlm("release", "create", "other", "--splits-of", "nowhere")
+    assert unknown.returncode == 1
+    assert "nowhere" in unknown.stderr
+
+
 def test_a_split_that_was_not_asked_for_stays_empty(copied: Project) -> None:
     copied.gvlm("release", "create", "two", "--train", "0.7", "--validation", "0.3", "--test", "0")
     assert Releases(Lake(copied.lake)).spec("two").ratios.test == 0.0

@@ -1,16 +1,18 @@
 """Every check of a release finds what it is for, says how much of it, and passes where there is none."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gvlm_resources.dataset.cards import audit
+from gvlm_resources.dataset.cards import audit, line_facts
 from gvlm_resources.dataset.cards.audit import AuditFinding, Known
+from gvlm_resources.dataset.cards.audit_answers import COUNTS, THIRDS
 from gvlm_resources.dataset.cards.audit_finding import FEW
 from gvlm_resources.dataset.cards.audit_lines import broken
 from gvlm_resources.dataset.examples.example import Embedding, Example
-from gvlm_resources.dataset.releases.release_files import LINES, REMOVED, Release
+from gvlm_resources.dataset.releases.release_files import LINES, MANIFEST, REMOVED, Release
 from tests.dataset import small_release
 from tests.dataset.small_release import Row, changed, sound_rows, video, video_id
 
@@ -77,6 +79,33 @@ def test_held_out_words_that_train_has_too_are_told_as_a_share(tmp_path: Path) -
     assert finding.details["shares"] == {"validation": 0.0, "test": 0.5}
     assert not finding.passed
     assert finding.severity == "warning"
+
+
+def test_how_much_of_the_wording_is_known_is_told_without_figures_and_changes_no_result(tmp_path: Path) -> None:
+    rows = [Row("How much health at 00:12?", "102"), Row("Was it dark?", "Yes.")]
+    rows += [
+        Row("How much health at 00:40?", "7.", video_id(1), "test"),
+        Row("Was it dark?", "No.", video_id(1), "test"),
+    ]
+    finding = of(tmp_path, rows, "repeated_words")
+    assert finding.passed
+    assert finding.details["shares"] == {"validation": 0.0, "test": 0.0}
+    assert finding.details["shares_without_figures"] == {"validation": 0.0, "test": 0.5}
+    assert finding.details["shares_of_questions_without_figures"] == {"validation": 0.0, "test": 1.0}
+    assert "0% of test (50% without figures, 100% of the questions alone)" in finding.summary
+
+
+def test_videos_left_out_because_of_their_pins_are_a_warning(tmp_path: Path) -> None:
+    release = small_release.write(tmp_path, sound_rows())
+    conflict = {"group": video_id(0), "split": "test", "left_out": {video_id(20): "train"}, "examples": 31}
+    told = json.loads((tmp_path / MANIFEST).read_text()) | {"pinned": {"videos": 2, "conflicts": [conflict]}}
+    (tmp_path / MANIFEST).write_text(json.dumps(told))
+    finding = found(release, "leakage")
+    assert (finding.passed, finding.severity) == (False, "warning")
+    assert finding.summary.endswith(
+        "1 video with 31 examples left out: pinned to one split, and their footage is pinned to another"
+    )
+    assert finding.details["left_out"] == [f"{video_id(20)}, pinned to train"]
 
 
 def test_a_split_that_was_asked_for_and_is_empty_is_told(tmp_path: Path) -> None:
@@ -232,6 +261,103 @@ def test_yes_and_no_are_counted_in_other_languages_and_not_inside_words(tmp_path
     rows = [Row(f"{n}?", answer) for n, answer in enumerate(answers)]
     told = of(tmp_path, rows, "label_balance").details["splits"]["train"]
     assert (told["yes"], told["no"]) == (3, 2)
+
+
+def of_kind(kind: str, answers: list[str], **more: str) -> list[Row]:
+    return [Row(f"Question {number}?", answer, kind=kind, **more) for number, answer in enumerate(answers)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "language", "answers", "what"),
+    [
+        ("what", "en", ["The red key."] * 9, ("what", "the red key")),
+        ("how_many", "en", ["None", "Not once.", "No demon.", "It was zero at 00:12.", *"00000"], (COUNTS, "0")),
+        ("how_many", "de", ["Einmal.", "Ein Schuss.", "1", *"111111"], (COUNTS, "1")),
+        ("where", "en", [f"In the first third, at 00:0{n}." for n in range(9)], (THIRDS, "the first third")),
+        ("where", "fr", [f"Dans le dernier tiers, à 00:0{n}." for n in range(9)], (THIRDS, "the last third")),
+    ],
+)
+def test_one_answer_that_is_too_much_of_a_kind_is_told(
+    tmp_path: Path, kind: str, language: str, answers: list[str], what: tuple[str, str]
+) -> None:
+    """Nine of twenty are the same; the others differ."""
+    thirds = ("second third", "last third") if "first" in what[1] else ("second third", "first third")
+    others = [f"{n} other things in the {thirds[n % 2]}" for n in range(20, 31)]
+    rows = of_kind(kind, [*answers, *others], language=language)
+    finding = of(tmp_path, rows, "label_balance", spec={"balance": {"largest_share": 1}})
+    (told,) = finding.details["one_sided"]
+    assert (told["of"], told["answer"], told["share"], told["split"]) == (*what, told["share"], "train")
+    assert told["share"] >= 0.45
+    assert f"“{what[1]}” is right for {told['share']:.0%} of train's {what[0]}" in finding.summary
+
+
+def test_of_few_examples_or_of_what_cannot_be_told_no_answer_is_too_much(tmp_path: Path) -> None:
+    rows = [*of_kind("what", ["The red key."] * 19), *of_kind("unanswerable", ["That cannot be told."] * 30)]
+    assert of(tmp_path, rows, "label_balance").details["one_sided"] == []
+
+
+def with_timeline(row: Row, *timeline: str, told: str = "shown") -> Row:
+    """The row with a timeline in what is asked."""
+    line = row.line()
+    asked, answer = line["conversations"]
+    before, question = asked["value"].split("\n")
+    value = "\n".join([before, "<evidence>", *timeline, "</evidence>", question])
+    if told != "shown":
+        value = asked["value"]
+    return changed(
+        row,
+        conversations=[{"from": "human", "value": value}, answer],
+        provenance={**line["provenance"], "timeline": told},
+    )
+
+
+def test_what_the_lines_hold_is_counted(tmp_path: Path) -> None:
+    dynamics = {"curriculum": "dynamics", "kind": "state"}
+    rows = [
+        Row("A?", "B <box_2d>.", boxes=((1.0, 2.0, 30.0, 40.0),)),
+        Row("A2?", "B <box_2d>.", boxes=((1.0, 2.0, 30.0, 40.0),), evidence=()),
+        with_timeline(Row("C?", "102", **dynamics), 'E1 00:01 heal "Gained 2 health (health 100 to 102)."'),
+        with_timeline(Row("D?", "Seven.", **dynamics), 'E1 00:01 heal "Gained 2 health (health 100 to 102)."'),
+        with_timeline(Row("E?", "None.", **dynamics)),
+        with_timeline(Row("F?", "5", **dynamics), told="withheld"),
+    ]
+    held = of(tmp_path, rows, "schema").details["holds"]
+    assert held["tokens"] == {"siglip_embeddings": 6}
+    assert (held["boxes"], held["distinct_boxes"], held["with_evidence"]) == (2, 1, 5)
+    none = dict.fromkeys(("shown", "shown_empty", "withheld", "without", "answer_in_it"), 0)
+    assert held["timelines"] == {
+        "alignment": none | {"without": 2},
+        "dynamics": none | {"shown": 2, "shown_empty": 1, "withheld": 1, "answer_in_it": 1},
+    }
+    assert held["empty_timelines"] == {"train": {"examples": 1, "negative": 1}}
+
+
+@pytest.mark.parametrize(("negative", "is_told"), [(18, True), (16, False)])
+def test_an_empty_timeline_that_gives_away_a_negative_answer_is_told(
+    tmp_path: Path, negative: int, is_told: bool
+) -> None:
+    answers = [f"Nothing, {number}." for number in range(negative)]
+    answers += [f"A door {number}." for number in range(1, 21 - negative)]
+    rows = [with_timeline(row) for row in of_kind("what", answers, curriculum="long")]
+    finding = of(tmp_path, rows, "label_balance", spec={"balance": {"largest_share": 1}})
+    assert ("before an empty timeline in train are negative" in finding.summary) == is_told
+
+
+@pytest.mark.parametrize(
+    ("kind", "language", "answer", "is_so"),
+    [
+        ("unanswerable", "en", "The video is over by then.", True),
+        ("what", "en", "Nothing was taken.", True),
+        ("how_many", "en", "0", True),
+        ("what", "en", "That cannot be told.", True),
+        ("why", "de", "Das lässt sich nicht sagen.", True),
+        ("what", "en", "A note on the notice board, 10 times.", False),
+    ],
+)
+def test_an_answer_is_negative_that_says_no_nought_or_cannot_tell(
+    kind: str, language: str, answer: str, is_so: bool
+) -> None:
+    assert line_facts.is_negative(kind, language, answer) == is_so
 
 
 def test_minutes_without_an_example_are_a_gap(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from huggingface_hub import DatasetCard
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from gvlm_resources.dataset.cards import audit, card, card_content, card_html, card_samples, pictures
+from gvlm_resources.dataset.cards import audit, card, card_content, card_holds, card_html, card_samples, pictures
 from gvlm_resources.dataset.cards.card_blocks import Bars, Sample, Table
-from gvlm_resources.dataset.releases.release_files import Release
+from gvlm_resources.dataset.releases.decided import FIXED
+from gvlm_resources.dataset.releases.release_files import MANIFEST, Release
 from tests.dataset import small_release
 from tests.dataset.small_release import Row, sound_rows, video, video_id
 
@@ -225,6 +226,51 @@ def test_counts_are_by_split_and_add_up(release: Release) -> None:
     assert isinstance(kinds, Table)
     assert list(kinds.rows[0]) == ["what", "8 (25%)", "1 (25%)", "1 (25%)", "10"]
     assert list(kinds.rows[-1]) == ["all", "32", "4", "4", "40"]
+
+
+def test_the_card_says_what_stands_in_the_lines_and_nothing_else(tmp_path: Path) -> None:
+    rows = [Row("A?", "Yes <box_2d>.", boxes=((1.0, 2.0, 30.0, 40.0),)), Row("B?", "No.", evidence=())]
+    text = markdown(small_release.write(tmp_path, rows), pictures="none")
+    assert "Each line names the span that its answer is about, and 1 (50%) the rows that it rests on." in text
+    assert "with tokens that stand for stored vectors of its frames; and the answer." in text
+    assert "| frames | &lt;v&gt; | siglip\\_embeddings | 2 |" in text
+    assert "| regions of frames | &lt;r&gt; | region\\_embeddings | 0 |" in text
+    assert "| places on a frame | &lt;box\\_2d&gt; |  | 1 (1 distinct) |" in text
+    assert "| alignment | 0 | 0 | 0 | 2 | 0 |" in text
+    assert "| begins with yes | 1 (50%) | 0 | 0 |" in text
+    assert "| says that it cannot be told | 0 | 0 | 0 |" in text
+
+
+@pytest.mark.parametrize(
+    ("tables", "words"),
+    [
+        (["siglip_embeddings"], "frames"),
+        (["wav2vec2_embeddings", "siglip_embeddings", "region_embeddings"],
+         "frames, regions of frames and stretches of sound"),
+        ([], ""),
+    ],
+)  # fmt: skip
+def test_tokens_are_named_by_what_there_is(tables: list[str], words: str) -> None:
+    assert card_holds.tokens_in_words({"tokens": dict.fromkeys(tables, 1)}) == words
+
+
+def test_pairs_in_several_curricula_and_what_was_compared_are_told(tmp_path: Path) -> None:
+    row = Row("A?", "B.")
+    small = small_release.write(tmp_path, [row, replace(row, curriculum="long"), Row("C?", "D.")])
+    told = json.loads((tmp_path / MANIFEST).read_text())
+    compared = {"pairs_with_alike_words": 46, "with_alike_frames": 3}
+    (tmp_path / MANIFEST).write_text(json.dumps(told | {"compared": compared}))
+    text = markdown(small)
+    assert "1 of 2 pairs stand in more than one curriculum" in text
+    assert "46 pairs of examples in alike words had their frames compared, 3 of them with a cosine of 0.995" in text
+
+
+def test_words_of_reviewers_are_not_counted_as_those_of_templates(tmp_path: Path) -> None:
+    rows = [Row("A?", "B.", made_by="templates@4"), Row("C?", "D.", made_by=f"templates@4{FIXED}", reviewed="fixed")]
+    limits = markdown(small_release.write(tmp_path, rows)).split("## Known limits")[1]
+    assert "50% were written by templates" in limits
+    assert "50% have words that a reviewer gave" in limits
+    assert "language models" not in limits
 
 
 def test_every_histogram_holds_every_example(release: Release) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gvlm_resources.dataset.releases import release
+from gvlm_resources.dataset.releases import release, same_picture
 from gvlm_resources.dataset.releases.alike_text import Texts, rows_a_band, telling_words
 from gvlm_resources.dataset.releases.release_files import Release
 from gvlm_resources.dataset.releases.release_spec import Balance, Dedup, Ratios
@@ -17,7 +17,7 @@ from tests.dataset.shard_maker import Made, near, unit
 
 DIM = 64
 LONG = "the player walks along the dark corridor opens the red door and then runs past the turret to the lift"
-anywhere = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+anywhere = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def pictures(count: int, seed: int = 1) -> np.ndarray:
@@ -153,10 +153,90 @@ def test_numbers_anywhere_in_a_text_keep_it_apart(tmp_path: Path, data: st.DataO
 
 def test_repeated_events_of_one_video_stay_in_the_same_words_before_the_same_picture(tmp_path: Path) -> None:
     (picture,) = pictures(1)
-    deaths = [made(f"{n}", picture, answer="The player died.", start_s=10 * n, end_s=10 * n + 5) for n in range(3)]
+    words = {"answer": "The player died.", "curriculum": "dynamics"}
+    deaths = [made(f"{n}", picture, start_s=10 * n, end_s=10 * n + 5, **words) for n in range(3)]
     for number, death in enumerate(deaths):
         death.frames_s = [10 * number]
     assert len(kept(built(tmp_path, [deaths]))) == 3
+
+
+def health(second: int, answer: str = "{clock}: 100.", question: str = "How much health is there at {clock}?") -> dict:
+    """The same question a second later."""
+    words = {"question": question, "answer": answer}
+    clock = shard_maker.clock(second)
+    return {name: text.format(clock=clock) for name, text in words.items()} | {
+        "start_s": second,
+        "end_s": second + 1,
+        "frames_s": [second],
+        "kind": "state",
+    }
+
+
+def test_an_answer_that_points_at_a_place_is_not_compared_at_another_time(tmp_path: Path) -> None:
+    """The same words may stand for another box."""
+    (picture,) = pictures(1)
+    two = [made(name, picture, **health(second, "At <box_2d>.")) for name, second in (("a", 33), ("b", 34))]
+    for one in two:
+        one.question = "Where is it?"
+    assert not reasons(built(tmp_path, [two]))
+
+
+def test_one_picture_with_the_same_words_at_another_time_is_one_alignment_example(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    (picture,) = pictures(1)
+    after = near(picture, 0.998, random)
+    found = built(tmp_path, [[made("a", picture, **health(33)), made("b", after, **health(34))]])
+    assert reasons(found) == {"qb": "same_picture"}
+    assert found.removed["detail"][0].as_py() == "the same words but for the time, frames 0.9980"
+    assert found.removed["kept"].to_pylist() == found.index["example_id"].to_pylist()
+    assert found.manifest["compared"] == {"pairs_with_alike_words": 1, "with_alike_frames": 1}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"answer": "00:34: 99."}, {"kind": "what"}, {"curriculum": "dynamics"}, {"question": "How much armor at 00:34?"}],
+    ids=["another answer", "another kind", "another curriculum", "another question"],
+)
+def test_one_picture_at_another_time_stays_where_more_than_the_time_differs(tmp_path: Path, change: dict) -> None:
+    (picture,) = pictures(1)
+    other = made("b", picture, **(health(34) | change))
+    assert not reasons(built(tmp_path, [[made("a", picture, **health(33)), other]]))
+
+
+def test_the_same_words_at_another_time_stay_before_another_picture_or_where_it_is_asked_for(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    (picture,) = pictures(1)
+    two = [made("a", picture, **health(33)), made("b", near(picture, 0.99, random), **health(34))]
+    assert not reasons(built(tmp_path / "one", [two]))
+    same = [made("a", picture, **health(33)), made("b", picture, **health(34))]
+    assert not reasons(built(tmp_path / "two", [same], same_picture=False))
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "said"),
+    [
+        ("What is there at 00:33?", "A door.", ("What is there at <time>?", "A door.")),
+        ("What is there at 00:33?", "At 00:33 a door.", ("What is there at <time>?", "At <time> a door.")),
+        ("What follows 00:33?", "A door at 00:40.", ("What follows <time>?", "A door at 00:40.")),
+        ("When is it?", "At 00:33.", ("When is it?", "At 00:33.")),
+        ("Is it at 00:33 or at 00:40?", "At 00:40.", ("Is it at 00:33 or at 00:40?", "At 00:40.")),
+        ("What is there from 1:00:33 to 1:00:40?", "12.", ("What is there from <time> to <time>?", "12.")),
+    ],
+)
+def test_only_the_time_that_is_asked_about_is_no_part_of_the_words(question: str, answer: str, said: tuple) -> None:
+    assert same_picture.timeless(question, answer) == said
+
+
+def test_of_many_in_one_picture_each_is_found_by_the_bands_of_its_code(tmp_path: Path) -> None:
+    """Forty seconds of two pictures that stand still, in two videos: one example of each picture stays."""
+    random = np.random.default_rng(4)
+    scenes = pictures(2)
+    videos = [
+        [made(f"{v}-{n}", near(scenes[n // 10], 0.9999, random), **health(n)) for n in range(20)] for v in range(2)
+    ]
+    found = built(tmp_path, videos)
+    assert len(kept(found)) == 2
+    assert set(reasons(found).values()) <= {"alike", "same_picture"}
 
 
 def test_two_examples_about_one_moment_of_one_video_are_one(tmp_path: Path) -> None:
@@ -175,6 +255,7 @@ def test_three_deaths_are_not_taken_for_the_one_of_another_video(tmp_path: Path)
                 f"{video}{n}",
                 near(picture, 0.9999, random),
                 answer="The player died.",
+                curriculum="dynamics",
                 start_s=10 * n,
                 end_s=10 * n + 5,
                 frames_s=[10 * n],
@@ -237,7 +318,7 @@ def test_what_stands_for_an_example_is_in_the_release(tmp_path: Path) -> None:
     assert all("is left out too" in row["detail"] for row in alone)
 
 
-@anywhere
+@settings(anywhere, max_examples=8)
 @given(st.integers(0, 2**32 - 1))
 def test_planted_twins_are_found_among_many_alike_texts(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     """A family of 60 texts is searched by bands of codes: nearly all twins at the threshold's edge are found."""
@@ -258,7 +339,7 @@ def test_banding_finds_texts_at_the_threshold(tmp_path: Path, threshold: float) 
     random = np.random.default_rng(7)
     rows = []
     for _ in range(200):
-        words = [f"w{''.join(random.choice(list('abcdefgh'), 6))}" for _ in range(140)]
+        words = [f"w{''.join(letters)}" for letters in random.choice(list("abcdefgh"), (140, 6)).tolist()]
         shared = round(60 * 2 * threshold / (1 + threshold)) + 4
         rows += [" ".join(words[:60]), " ".join(words[: min(shared, 60)] + words[80 : 140 - min(shared, 60)])]
     frame = pl.DataFrame({"question": "What?", "answer": rows, "kind": "what", "curriculum": "long", "language": "en"})

@@ -58,6 +58,15 @@ def test_settings_are_told_one_by_one(first: Release, library: dict[str, Path], 
     assert told == {"seed": (0, 3), "filters.min_confidence": (0.0, 0.6), "dedup.most_alike": (50, 9)}
 
 
+def test_pins_are_told_as_how_many_there_are(first: Release, library: dict[str, Path], tmp_path: Path) -> None:
+    after = built(tmp_path, library, "after", pinned=release.pinned_splits(first))
+    found = diff(first, after)
+    assert [(one.setting, one.before, one.after) for one in found.settings] == [
+        ("videos pinned to a split", 0, VIDEOS - 1)
+    ]
+    assert found.is_empty, "the same videos in the same splits"
+
+
 def test_examples_add_up(first: Release, library: dict[str, Path], tmp_path: Path) -> None:
     after = built(tmp_path, library, "after", filters=Filters(kinds=("how_many", "when", "state")))
     found = diff(first, after)

@@ -276,7 +276,7 @@ def test_each_curriculum_has_an_id_of_its_own_that_a_rebuild_repeats() -> None:
 def test_one_pair_given_twice_is_used_once() -> None:
     again = made([pair(), pair()], curricula=(ALIGNMENT,))
     assert isinstance(again[0], Example)
-    assert again[1] == Skipped(pair().pair_id, ALIGNMENT, "same_pair_twice")
+    assert again[1] == Skipped(pair().pair_id, "state", ALIGNMENT, "same_pair_twice")
 
 
 def test_the_timeline_is_looked_up_once_a_pair_and_never_for_alignment() -> None:
@@ -326,7 +326,9 @@ def test_an_answer_that_copies_eight_words_of_the_timeline_is_left_out_and_says_
     line = "E2 00:14 pickup The player walks through the red door and finds a chainsaw"
     copy = when(answer="I saw that the player walks through the red door and finds it.")
     (found,) = made([copy], curricula=(DYNAMICS,), timeline=lambda _: line)
-    assert found == Skipped(copy.pair_id, DYNAMICS, "repeats_the_prompt", "the player walks through the red door and")
+    assert found == Skipped(
+        copy.pair_id, "when", DYNAMICS, "repeats_the_prompt", "the player walks through the red door and"
+    )
     seven = when(answer="There, the player walks through the red doors and stops.")
     assert one(seven, DYNAMICS, timeline=lambda _: line)
 
@@ -479,7 +481,7 @@ def test_a_share_of_the_timelines_is_withheld_and_says_so() -> None:
     without = one(when(), DYNAMICS, timeline_dropout=1.0)
     assert without.provenance["timeline"] == "withheld"
     assert "<evidence>" not in prompt(without)
-    assert prompt(without).count("\n") == 1
+    assert prompt(without).split("\n")[1:] == ['Video: "A run", 00:20 long', "When is the player hurt?"]
     assert one(when(), DYNAMICS, timeline_dropout=0.0).provenance["timeline"] == "shown"
     assert "timeline" not in one(pair(), ALIGNMENT, timeline_dropout=1.0).provenance
 

@@ -109,7 +109,7 @@ def test_no_pictures_at_all_is_an_export_for_models_that_read_text(tmp_path: Pat
     assert not (tmp_path / "chat" / "train.jsonl").exists()
     found = [json.loads(line) for line in (tmp_path / "chat" / "train.text.jsonl").read_text().splitlines()]
     assert [row["id"] for row in found] == [tiny.LONG["id"], tiny.OF_WORDS["id"]]
-    assert found[0]["messages"][0]["content"] == "<evidence>\nevent row\n</evidence>\nHow often did I die by [00:19]?"
+    assert found[0]["messages"][0]["content"] == f"{tiny.DEATHS}\nHow often did I die by [00:19]?"
     assert "examples left out, since they hold a box in a frame that is not shown: 1" in exported.notes
     assert "examples left out, since they have neither a picture nor a timeline to answer from: 2" in exported.notes
 

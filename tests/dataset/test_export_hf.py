@@ -116,8 +116,8 @@ def test_each_picture_names_its_token_and_each_token_its_picture(tmp_path: Path)
     write("hf", release, tmp_path / "hf", tiny.frames, Options(max_pictures=3))
     rows = {row["id"]: row for row in pq.read_table(tmp_path / "hf" / "data" / "train-00000.parquet").to_pylist()}
     long = rows[tiny.LONG["id"]]
-    assert long["image_tokens"] == [0, 10, 19]
-    assert [token for token, picture in enumerate(long["embedding_images"]) if picture >= 0] == [0, 10, 19]
+    assert long["image_tokens"] == [4, 10, 19], "the two deaths, and one more"
+    assert [token for token, picture in enumerate(long["embedding_images"]) if picture >= 0] == [4, 10, 19]
     assert len(long["embedding_images"]) == len(long["embeddings"])
     region = rows[tiny.OF_REGION["id"]]
     assert (region["image_tokens"], region["embedding_images"]) == ([-1], [-1]), "a region is no whole frame"

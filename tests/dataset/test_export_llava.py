@@ -70,7 +70,7 @@ def test_at_most_one_picture_is_what_llava_1_reads_and_several_are_noted(tmp_pat
 
 
 def test_the_one_picture_is_that_of_the_answer(tmp_path: Path) -> None:
-    release = tiny.release(tmp_path / "release", {"train": [{**tiny.LONG, "timestamps": [[3.0, 4.0]]}]})
+    release = tiny.release(tmp_path / "release", {"train": [{**tiny.LONG, "evidence": [], "timestamps": [[3.0, 4.0]]}]})
     write("llava", release, tmp_path / "llava", tiny.frames, Options(max_pictures=1))
     assert read(tmp_path / "llava", "train")[0]["image"].endswith(f"{tiny.second(3)}.jpg")
 

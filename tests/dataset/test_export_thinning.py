@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gvlm_resources.dataset.examples.example import from_json
+from gvlm_resources.dataset.export.grounds import grounds
 from gvlm_resources.dataset.export.thinning import evenly, kept
 from tests.dataset import tiny_release as tiny
 
@@ -14,7 +15,9 @@ FRAMES = [tiny.second(number) for number in range(20)]
 
 
 def shown(most: int, **changes: Any) -> list[int]:
-    return kept(FRAMES, from_json({**tiny.LONG, **changes}), most=most)
+    """Of an answer that rests on nothing that the line names, but for `changes`."""
+    example = from_json({**tiny.LONG, "evidence": [], **changes})
+    return kept(FRAMES, example, grounds(example), most=most)
 
 
 @pytest.mark.parametrize("most", [1, 2, 4, 16])
@@ -39,7 +42,8 @@ def test_the_rest_is_even_with_the_first_and_the_last() -> None:
 
 def test_ids_that_tell_no_time_are_thinned_evenly() -> None:
     names = [f"own-{number}" for number in range(9)]
-    assert kept(names, from_json({**tiny.LONG, "frames": names}), most=3) == [0, 4, 8]
+    example = from_json({**tiny.LONG, "frames": names})
+    assert kept(names, example, grounds(example), most=3) == [0, 4, 8]
 
 
 @given(st.integers(0, 25), st.lists(st.integers(0, 40), max_size=6), st.lists(st.integers(0, 25), max_size=6))

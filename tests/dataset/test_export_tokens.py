@@ -66,9 +66,9 @@ def test_a_time_that_is_said_stays_though_tokens_are_left_out() -> None:
 
 def test_pictures_beyond_the_most_are_left_out_with_their_times_and_counted() -> None:
     found = shown(tiny.LONG, most=4)
-    assert found.frames == tuple(tiny.second(number) for number in (0, 6, 10, 19))
+    assert found.frames == tuple(tiny.second(number) for number in (0, 4, 10, 19))
     assert found.thinned == 16
-    assert text(found).startswith(f"[00:00]({tiny.second(0)})[00:06]({tiny.second(6)})[00:10]")
+    assert text(found).startswith(f"[00:00]({tiny.second(0)})[00:04]({tiny.second(4)})[00:10]")
 
 
 def test_an_example_with_neither_picture_nor_timeline_is_withheld() -> None:

@@ -138,7 +138,11 @@ def test_a_format_that_is_none_is_an_error_that_lists_those_there_are(release: R
     "changes",
     [
         {"video": "../../etc"},
-        {"frames": ["../f1"], "embeddings": [{"token": "<v>", "table": "siglip_embeddings", "id": "../f1"}]},
+        {
+            "evidence": [],
+            "frames": ["../f1"],
+            "embeddings": [{"token": "<v>", "table": "siglip_embeddings", "id": "../f1"}],
+        },
         {"id": "../x"},
     ],
     ids=["video", "frame", "example"],

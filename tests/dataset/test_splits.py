@@ -1,3 +1,9 @@
+import hashlib
+from collections import Counter
+from dataclasses import replace
+from random import Random
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +63,54 @@ def test_the_order_of_the_groups_makes_no_difference(of: list[int], wanted: Rati
     given_groups = groups(of)
     shuffled = random.sample(given_groups, len(given_groups))
     assert assign(given_groups, wanted) == assign(shuffled, wanted)
+
+
+@given(sizes, ratios, st.data())
+def test_a_pinned_group_is_where_it_is_pinned_and_the_others_fill_what_is_missing(
+    of: list[int], wanted: Ratios, data: st.DataObject
+) -> None:
+    asked = [name for name in SPLITS if getattr(wanted, name) > 0]
+    pins = data.draw(st.lists(st.sampled_from(["", *asked]), min_size=len(of), max_size=len(of)))
+    given_groups = [replace(group, pin=pin) for group, pin in zip(groups(of), pins, strict=True)]
+    found = assign(given_groups, wanted)
+    assert all(found.split[group.name] == group.pin for group in given_groups if group.pin)
+    held = {group.pin for group in given_groups if group.size and group.pin}
+    free = sum(1 for group in given_groups if group.size and not group.pin)
+    filled = {found.split[group.name] for group in given_groups if group.size}
+    assert len(filled) == min(len(asked), len(held) + free)
+
+
+def library(count: int, seed: int) -> list[Group]:
+    """Videos of unlike lengths; the first of a larger library are those of a smaller one."""
+    random = Random(1)
+    digests = [hashlib.sha256(f"{seed}/{number}".encode()).hexdigest() for number in range(count)]
+    return [
+        Group(f"v{number:05d}", random.randint(60, 400), int(digest[:12], 16)) for number, digest in enumerate(digests)
+    ]
+
+
+def moved(before: int, after: int, seed: int) -> Counter[tuple[str, str]]:
+    one, other = (assign(library(count, seed), Ratios()).split for count in (before, after))
+    return Counter((split, other[name]) for name, split in one.items() if other[name] != split)
+
+
+@pytest.mark.parametrize(
+    ("before", "more", "most"), [(15, 1, 1), (100, 1, 1), (100, 10, 4), (1000, 1, 2), (1000, 50, 9)]
+)
+def test_more_videos_move_only_what_lies_at_a_cut_and_nothing_from_test_to_train(
+    before: int, more: int, most: int
+) -> None:
+    """Of ten seeds on average no more than `most`, and of no seed a test video that is trained on."""
+    found = [moved(before, before + more, seed) for seed in range(10)]
+    assert sum(one.total() for one in found) <= most * 10
+    assert not any(one["test", "train"] for one in found)
+
+
+def test_a_larger_library_still_meets_its_ratios() -> None:
+    given_groups = library(1000, 0)
+    counts = totals(given_groups, assign(given_groups, Ratios()).split)
+    total = sum(counts.values())
+    assert all(abs(counts[name] / total - share) < 0.002 for name, share in Ratios())
 
 
 def test_many_groups_of_one_size_meet_the_ratios_exactly() -> None:

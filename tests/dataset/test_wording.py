@@ -13,7 +13,7 @@ from gvlm_resources.errors import SettingsError
 
 LANGUAGES = wording.languages()
 PHRASINGS = 4
-WHOLE_SENTENCES = ("{sentence}", "{at}", "{at_full}", "{told}", "{sentences}", "{nouns}")
+WHOLE_SENTENCES = ("{sentence}", "{at}", "{at_full}", "{did}", "{dids}", "{sentences}", "{context}")
 
 
 @pytest.fixture(params=LANGUAGES)
@@ -35,9 +35,11 @@ def shape(found: Wording) -> dict[str, object]:
         "unknowns": list(found.unknowns),
         "variables": set(found.variables),
         "places": set(found.places),
-        "told": set(found.told),
         "causes": set(found.causes),
         "directions": set(found.directions),
+        "comparisons": set(found.comparisons),
+        "context": set(found.context),
+        "ammunition": set(found.ammunition),
         "summary": set(found.summary),
         "ordinals": len(found.ordinals),
     }
@@ -73,7 +75,10 @@ def test_what_a_summary_lists_has_the_same_fields_in_all_languages(words: Wordin
     for key, text in words.summary.items():
         assert fields(text) == fields(english.summary[key]), f"{words.language}: {key}"
         assert text[-1] not in ".,;", text
-    for text in (words.weapon, words.caused_by):
+    for key, text in words.context.items():
+        assert fields(text) == fields(english.context[key]), f"{words.language}: {key}"
+        assert text.endswith("."), text
+    for text in (words.weapon, words.weapon_of, words.caused_by):
         assert fields(text) == {"name"}, text
 
 
@@ -106,7 +111,7 @@ def test_questions_and_sentences_end_as_such(words: Wording) -> None:
         if length != "short":
             assert text.endswith((".", *WHOLE_SENTENCES)), text
     for kind, forms in words.events.items():
-        for form in ("at", "at_amount", "none", "one", "many"):
+        for form in ("at", "at_amount", "at_by", "did", "none", "one", "many"):
             assert forms.get(form, ".").endswith("."), f"{kind}.{form}"
         assert forms.get("how_many", "?").endswith("?"), kind
 

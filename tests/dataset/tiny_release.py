@@ -62,7 +62,7 @@ def line(name: str, turns: list[tuple[str, str]], video: str = VIDEO, **fields: 
         "box_frames": [],
         "width": WIDTH,
         "height": HEIGHT,
-        "evidence": ["e000003000000-death"],
+        "evidence": [],
         "provenance": {"pair": f"q{name}", "kind": "what", "fingerprints": {"qa_pairs": "0" * 64}},
         **fields,
     }
@@ -76,18 +76,20 @@ CLIP = {"token": "<v>", "table": "videomae_embeddings", "id": "c000000000000"}
 SOUND = {"token": "<a>", "table": "wav2vec2_embeddings", "id": "w000020000000"}
 REGION = {"token": "<r>", "table": "region_embeddings", "id": "r000003000000-1"}
 
+DEATHS = '<evidence>\nE1 00:03 death "Died."\nE2 00:09 death "Died."\n</evidence>'
 LONG = line(
     "long",
     [
         (
             "human",
             "".join(f"<ts=00:{number:02d}><v>" for number in range(20))
-            + "<ts=00:20><a>\n<evidence>\nevent row\n</evidence>\nHow often did I die by <ts=00:19>?",
+            + f"<ts=00:20><a>\n{DEATHS}\nHow often did I die by <ts=00:19>?",
         ),
         ("gpt", "Twice: at <ts=00:03> and <ts=00:09>."),
     ],
     embeddings=[*(frame(number) for number in range(20)), SOUND],
     frames=[second(number) for number in range(20)],
+    evidence=["e000003500000-death", "e000009500000-death"],
 )
 BOXED = line(
     "boxed",
@@ -96,12 +98,14 @@ BOXED = line(
     frames=[second(2), second(3)],
     boxes=[BOX],
     box_frames=[second(3)],
+    evidence=["n000003000000-1"],
 )
 OF_REGION = line(
     "region",
     [("human", "<ts=00:03><r>\nWhat is it?"), ("gpt", "An imp.")],
     embeddings=[REGION],
     frames=[second(3)],
+    evidence=["n000003000000-1"],
 )
 OF_WORDS = line("words", [("human", "<evidence>\n</evidence>\nHow long is it?"), ("gpt", "A minute.")])
 ONE = line(
@@ -110,6 +114,7 @@ ONE = line(
     OTHER,
     embeddings=[frame(7), CLIP, SOUND],
     frames=[second(7)],
+    evidence=[second(7)],
 )
 MARKED = line(
     "marked",
@@ -119,6 +124,7 @@ MARKED = line(
     ],
     embeddings=[frame(1)],
     frames=[second(1)],
+    evidence=["o000001000000-0"],
 )
 SPLITS = {"train": [LONG, BOXED, OF_REGION, OF_WORDS], "validation": [ONE], "test": [MARKED]}
 

@@ -1,3 +1,4 @@
+import json
 import threading
 from pathlib import Path
 
@@ -37,6 +38,18 @@ def test_the_same_release_again_is_no_error_and_changes_nothing(releases: Releas
     before = (tmp_path / "releases" / "first.json").read_bytes()
     assert releases.create(spec()) is False
     assert (tmp_path / "releases" / "first.json").read_bytes() == before
+
+
+def test_a_record_without_settings_that_came_later_is_read_and_is_the_same_release(
+    releases: Releases, tmp_path: Path
+) -> None:
+    releases.create(spec())
+    path = tmp_path / "releases" / "first.json"
+    record = json.loads(path.read_text())
+    del record["pinned"], record["dedup"]["same_picture"]
+    path.write_text(json.dumps(record))
+    assert releases.spec("first") == spec()
+    assert releases.create(spec()) is False
 
 
 def test_a_name_that_is_taken_is_refused_with_what_differs(releases: Releases) -> None:

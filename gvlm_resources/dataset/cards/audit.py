@@ -27,6 +27,7 @@ NO_LICENCE = frozenset({"", "unknown", "none", "n/a", "?", "-"})
 MOST_REPEATED = 0.25  # of a held-out split's questions with answers that stand in train as well
 ALIKE_PERCENT = 90.0
 MOST_COMPARED = 2_000
+_FIGURES = r"\p{N}+(?: \p{N}+)*"  # in words as `_letters` has them: a clock is two figures side by side
 
 
 def findings(release: Release, known: Callable[[str], Known]) -> list[AuditFinding]:
@@ -37,14 +38,14 @@ def findings(release: Release, known: Callable[[str], Known]) -> list[AuditFindi
     for (video_id,), rows in places.partition_by("video_id", as_dict=True, maintain_order=True).items():
         lines.read(release, rows, known(video_id))
     return [
-        leakage(index, release.spec.inputs),
+        leakage(index, release.spec.inputs, release.manifest.get("pinned", {}).get("conflicts", ())),
         repeated_words(index),
         empty_split(release, index),
         lines.schema(release),
         lines.broken_references(),
         manifest(release),
         licence_unknown(release.spec.inputs, index),
-        label_balance(index, release.spec.balance.largest_share),
+        label_balance(index, release.spec.balance.largest_share, lines.facts.as_json()["empty_timelines"]),
         time_coverage(index, release.spec.inputs),
     ]
 
@@ -55,8 +56,12 @@ def _index(release: Release) -> pl.DataFrame:
     return frame
 
 
-def leakage(index: pl.DataFrame, inputs: Sequence[Input]) -> AuditFinding:
-    """Whether anything stands in two splits: a video, its footage, a pair, the same words and vectors."""
+def leakage(index: pl.DataFrame, inputs: Sequence[Input], conflicts: Sequence[Mapping[str, Any]] = ()) -> AuditFinding:
+    """Whether anything stands in two splits: a video, its footage, a pair, the same words and vectors.
+
+    A warning where nothing does because videos were left out: they were pinned to one split, and their footage is in
+    another one. What was built before may leak.
+    """
     sources = pl.DataFrame({"video_id": [v.video_id for v in inputs], "source": [v.source_sha256 for v in inputs]})
     joined = index.select("video_id", "duplicate_group", "pair_id", "digest", "split").join(
         sources, on="video_id", how="left"
@@ -73,7 +78,15 @@ def leakage(index: pl.DataFrame, inputs: Sequence[Input]) -> AuditFinding:
         if leaks
         else f"no video, duplicate group, source file, pair or digest of {index.height:,} examples is in two splits"
     )
-    return AuditFinding("leakage", not leaks, "error", summary, {"counts": totals, "examples": examples + alike[:FEW]})
+    pinned = [f"{video}, pinned to {pin}" for found in conflicts for video, pin in found["left_out"].items()]
+    if pinned:
+        gone = sum(found["examples"] for found in conflicts)
+        summary += (
+            f"; {counted(len(pinned), 'video')} with {counted(gone, 'example')} left out: pinned to one split, and "
+            "their footage is pinned to another"
+        )
+    details = {"counts": totals, "examples": examples + alike[:FEW], "left_out": pinned[:FEW]}
+    return AuditFinding("leakage", not (leaks or pinned), "error" if leaks else "warning", summary, details)
 
 
 def _in_two_splits(rows: pl.DataFrame, column: str) -> list[str]:
@@ -98,29 +111,46 @@ def _alike_across(index: pl.DataFrame, groups: Sequence[str]) -> list[str]:
 
 
 def repeated_words(index: pl.DataFrame) -> AuditFinding:
-    """How much of the held-out splits could be known by heart: the same question with the same answer is in train."""
-    words = pl.concat_str(_letters("question"), _letters("answer"), separator="|")
-    rows = index.select("split", "question", "answer", words.alias("words"))
-    train = rows.filter(pl.col("split") == "train").select("words").unique()
-    shares: dict[str, float] = {}
-    examples: list[str] = []
+    """How much of the held-out splits could be known by heart: the same question with the same answer is in train.
+
+    The shares without figures say how much of the wording is known: there every number and clock is the same word.
+    """
+    question, answer = _letters("question"), _letters("answer")
+    rows = index.select(
+        "split", "question", "answer", words=pl.concat_str(question, answer, separator="|")
+    ).with_columns(without_figures=pl.col("words").str.replace_all(_FIGURES, "#"))
+    rows = rows.with_columns(asked=pl.col("without_figures").str.extract(r"^([^|]*)", 1))
+    shares = {column: _shares_in_train(rows, column) for column in ("words", "without_figures", "asked")}
+    train = rows.filter(pl.col("split") == "train").select("words")
+    examples = []
     for split in SPLITS[1:]:
-        held = rows.filter(pl.col("split") == split)
-        same = held.join(train, on="words", how="semi")
-        shares[split] = share(same.height, held.height)
-        examples += [
-            f"{split}: {q} — {a}"
-            for q, a in same.unique("words", maintain_order=True)["question", "answer"].rows()[:FEW]
-        ]
-    worst = max(shares.values())
-    told = ", ".join(f"{share:.0%} of {split}" for split, share in shares.items())
+        same = rows.filter(pl.col("split") == split).join(train, on="words", how="semi")
+        shown = same.unique("words", maintain_order=True)["question", "answer"].rows()[:FEW]
+        examples += [f"{split}: {q} — {a}" for q, a in shown]
+    told = ", ".join(
+        f"{part:.0%} of {split} ({shares['without_figures'][split]:.0%} without figures, {shares['asked'][split]:.0%} "
+        "of the questions alone)"
+        for split, part in shares["words"].items()
+    )
     return AuditFinding(
         "repeated_words",
-        worst <= MOST_REPEATED,
+        max(shares["words"].values()) <= MOST_REPEATED,
         "warning",
         f"{told} ask and answer in words that train has for other footage",
-        {"shares": shares, "most": MOST_REPEATED, "examples": examples[:FEW]},
+        {
+            "shares": shares["words"],
+            "shares_without_figures": shares["without_figures"],
+            "shares_of_questions_without_figures": shares["asked"],
+            "most": MOST_REPEATED,
+            "examples": examples[:FEW],
+        },
     )
+
+
+def _shares_in_train(rows: pl.DataFrame, column: str) -> dict[str, float]:
+    train = rows.filter(pl.col("split") == "train").select(column).unique()
+    held = {split: rows.filter(pl.col("split") == split) for split in SPLITS[1:]}
+    return {split: share(own.join(train, on=column, how="semi").height, own.height) for split, own in held.items()}
 
 
 def _letters(column: str) -> pl.Expr:

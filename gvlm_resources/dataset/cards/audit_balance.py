@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from gvlm_resources.dataset import pairs
+from gvlm_resources.dataset.cards import audit_answers
 from gvlm_resources.dataset.cards.audit_finding import FEW, AuditFinding, share
 from gvlm_resources.dataset.releases.release_spec import SPLITS, Input
 from gvlm_resources.timebase import NS_PER_S, Span
@@ -22,12 +23,17 @@ LEAST_COVERED = 0.7  # of all minutes
 CLOSE_NS = 120 * NS_PER_S  # an example about a longer span is about none of its minutes in particular
 MINUTE_NS = 60 * NS_PER_S
 
-_YES = ("yes", "ja", "sí", "si", "oui")
-_NO = ("no", "nein", "non")
+YES = ("yes", "ja", "sí", "si", "oui")
+NO = ("no", "nein", "non")
 
 
-def label_balance(index: pl.DataFrame, largest_share: float) -> AuditFinding:
-    """Whether one kind, one answer or one of yes and no is too much of a split, and which kinds a split lacks."""
+def label_balance(
+    index: pl.DataFrame, largest_share: float, empty_timelines: Mapping[str, Mapping[str, int]]
+) -> AuditFinding:
+    """Whether one kind, one answer or one of yes and no is too much of a split, and which kinds a split lacks.
+
+    Also whether one answer is too much of a kind, and whether an empty timeline gives away that the answer is no.
+    """
     by_split = {split: _balance(index.filter(pl.col("split") == split)) for split in SPLITS}
     by_split = {split: told for split, told in by_split.items() if told["examples"]}
     everywhere = sorted(index["kind"].unique().to_list())
@@ -37,8 +43,12 @@ def label_balance(index: pl.DataFrame, largest_share: float) -> AuditFinding:
         told["kinds_lacking"] = lacking
         complaints += [f"{split} lacks {', '.join(lacking)}"] if lacking else []
         complaints += _too_much(split, told, largest_share)
+    one_sided = audit_answers.one_sided(index)
+    complaints += audit_answers.complaints(one_sided, empty_timelines)
     details: dict[str, Any] = {
         "splits": by_split,
+        "one_sided": one_sided,
+        "empty_timelines": {split: dict(counts) for split, counts in empty_timelines.items()},
         "largest_share": largest_share,
         "kinds_nowhere": [kind for kind in pairs.KINDS if kind not in everywhere],
         "languages": counts(index, "language"),
@@ -55,8 +65,8 @@ def _balance(rows: pl.DataFrame) -> dict[str, Any]:
     kind, most = max(kinds.items(), key=lambda item: (item[1], item[0]), default=("", 0))
     answers = counts(rows, "answer")
     answer, same = max(answers.items(), key=lambda item: (item[1], item[0]), default=("", 0))
-    first = rows["answer"].str.to_lowercase().str.extract(r"^\P{L}*(\p{L}+)", 1).drop_nulls()
-    yes, no = int(first.is_in(_YES).sum()), int(first.is_in(_NO).sum())
+    first = first_words(rows["answer"]).drop_nulls()
+    yes, no = int(first.is_in(YES).sum()), int(first.is_in(NO).sum())
     return {
         "examples": rows.height,
         "kinds": kinds,
@@ -68,6 +78,11 @@ def _balance(rows: pl.DataFrame) -> dict[str, Any]:
         "no": no,
         "unanswerable_share": share(kinds.get(pairs.UNANSWERABLE, 0), rows.height),
     }
+
+
+def first_words(answers: pl.Series) -> pl.Series:
+    """The first word of each answer in lower case; null where it has none."""
+    return answers.str.to_lowercase().str.extract(r"^\P{L}*(\p{L}+)", 1)
 
 
 def _too_much(split: str, told: Mapping[str, Any], largest_share: float) -> Iterator[str]:

@@ -14,9 +14,12 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from gvlm_resources.dataset.cards.audit_finding import FEW, AuditFinding, Known, counted
+from gvlm_resources.dataset.cards.line_facts import LineFacts
 from gvlm_resources.dataset.examples import validate
 from gvlm_resources.dataset.examples.example import Example, from_json
 from gvlm_resources.dataset.releases.release_files import LINES, Release
+
+HOLDS = "holds"  # in the details of `schema`: what the valid lines hold, see `line_facts`
 
 
 @dataclass
@@ -31,6 +34,7 @@ class Lines:
     examples: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     looked_up: int = 0
     lines_broken: int = 0
+    facts: LineFacts = field(default_factory=LineFacts)
 
     def read(self, release: Release, rows: pl.DataFrame, known: Known) -> None:
         """The lines of one video, which stand where the index says."""
@@ -42,9 +46,10 @@ class Lines:
             wanted = rows.select("split", "offset", "bytes", "example_id").sort("split", "offset")
             for split, offset, size, example_id in wanted.iter_rows():
                 opened[split].seek(offset)
-                self._line(opened[split].read(size), f"{split} {example_id}", example_id, known)
+                self._line(opened[split].read(size), split, example_id, known)
 
-    def _line(self, raw: bytes, where: str, example_id: str, known: Known) -> None:
+    def _line(self, raw: bytes, split: str, example_id: str, known: Known) -> None:
+        where = f"{split} {example_id}"
         self.count, self.bytes = self.count + 1, self.bytes + len(raw)
         try:
             line = json.loads(raw)
@@ -59,6 +64,7 @@ class Lines:
             self._note(self.invalid, "invalid", where, ["does not stand where the index says"])
         missing = list(broken(example, known))
         self.looked_up += 1
+        self.facts.add(example, split)
         self.references += _references(example)
         self.lines_broken += bool(missing)
         for what, which in missing:
@@ -82,6 +88,7 @@ class Lines:
             "invalid": wrong,
             "bytes_unlisted": unlisted,
             "examples": self.examples["invalid"],
+            HOLDS: self.facts.as_json(),
         }
         summary = "; ".join(complaints) or f"all {self.count:,} lines are valid and where the index says"
         return AuditFinding("schema", not complaints, "error", summary, details)

@@ -5,14 +5,15 @@ Everything is derived from the release itself; the same release gives the same c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow.compute as pc
 
 from gvlm_resources.dataset import pairs
-from gvlm_resources.dataset.cards import card_limits
+from gvlm_resources.dataset.cards import card_holds, card_limits
 from gvlm_resources.dataset.cards.audit import has_no_licence
 from gvlm_resources.dataset.cards.audit_balance import CLOSE_NS, counts, covered_minutes
 from gvlm_resources.dataset.cards.audit_finding import AuditFinding, share
@@ -49,7 +50,9 @@ REASONS = {
     "filter": "not let in by the filters",
     "exact": "the same as one that stayed",
     "alike": "words and frames alike to one that stayed",
+    "same_picture": "alignment: frames alike and words the same but for the time, to one that stayed",
     "too_many_alike": "alike in words to as many as may stay",
+    "other_split": "pinned to a split, with footage that is in another one",
     "balance": "its kind was too large a share",
     "rejected": "rejected by a reviewer",
     "copies_the_prompt": "a reviewer's words repeat what the prompt shows",
@@ -60,11 +63,12 @@ _SPANS_S = (1, 5, 10, 30, 60, 120, 300, 900)
 def content(release: Release, findings: Sequence[AuditFinding], frames: Frames) -> Card:
     index = pl.from_arrow(release.index)
     assert isinstance(index, pl.DataFrame)
-    inputs = release.spec.inputs
+    inputs, told = release.spec.inputs, card_holds.holds(findings)
     sections = [
-        Section("What it is", _what_it_is(release, index)),
+        Section("What it is", _what_it_is(release, index, told)),
         Section("How it was made", _how_it_was_made(release)),
         Section("Counts", _counts(index)),
+        Section("What the lines hold", list(card_holds.blocks(told, index))),
         Section("Lengths and times", _lengths(index, inputs)),
         Section("Sources and licences", _sources(index, inputs)),
         Section("Left out", _left_out(release)),
@@ -75,15 +79,16 @@ def content(release: Release, findings: Sequence[AuditFinding], frames: Frames) 
         Section("How to load it", _loading(release, index)),
         Section("Intended use", [Paragraph(text) for text in card_limits.INTENDED_USE]),
     ]
-    return Card(release.spec.name, _about(index, inputs), _head(index, inputs), sections)
+    return Card(release.spec.name, _about(index, inputs, told), _head(index, inputs), sections)
 
 
-def _about(index: pl.DataFrame, inputs: Sequence[Input]) -> str:
+def _about(index: pl.DataFrame, inputs: Sequence[Input], told: Mapping[str, Any]) -> str:
     hours = sum(video.duration_ns for video in inputs) / NS_PER_S / 3600
     length = f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes"
+    rests = f", and {_with_share(told['with_evidence'], index.height)} the rows that it rests on" if told else ""
     return (
         f"{index.height:,} training examples from {index['pair_id'].n_unique():,} questions with answers about "
-        f"{len(inputs):,} gameplay videos, {length} in all. Every answer names the moments and rows that it rests on."
+        f"{len(inputs):,} gameplay videos, {length} in all. Each line names the span that its answer is about{rests}."
     )
 
 
@@ -110,12 +115,15 @@ def _size(count: int) -> str:
     return next((name for edge, name in edges if count < edge), "1M<n<10M" if count < 10_000_000 else "10M<n<100M")
 
 
-def _what_it_is(release: Release, index: pl.DataFrame) -> list[Block]:
+def _what_it_is(release: Release, index: pl.DataFrame, told: Mapping[str, Any]) -> list[Block]:
     games = sorted({video.game for video in release.spec.inputs})
+    tokens = card_holds.tokens_in_words(told)
+    shows = f", with tokens that stand for stored vectors of its {tokens}" if tokens else ""
+    timelines = told.get("timelines", {}).values()
+    rows = ", in some lines with the timeline retrieved for it" if any(t["shown"] for t in timelines) else ""
     return [
         Paragraph(
-            "Each line is a conversation: a question about a moment or a stretch of a video, with tokens that stand "
-            "for stored vectors of its frames, regions and sounds and with the timeline retrieved for it; and the "
+            f"Each line is a conversation: a question about a moment or a stretch of a video{shows}{rows}; and the "
             "answer."
         ),
         Table(
@@ -140,6 +148,7 @@ def _how_it_was_made(release: Release) -> list[Block]:
         ("Filters", "; ".join(filters) or "none"),
         ("Deduplication", "; ".join(f"{name} {_value(value)}" for name, value in spec.dedup)),
         ("Largest share of a kind in a split", f"{spec.balance.largest_share:.0%}"),
+        ("Videos pinned to the split of an earlier release", f"{len(spec.pinned):,}"),
         ("Decisions of reviewers it was made with", f"{len(spec.decisions):,}"),
     ]
     return [
@@ -263,8 +272,9 @@ def _clock(videos: Sequence[Input]) -> str:
 def _left_out(release: Release) -> list[Block]:
     removed = pl.from_arrow(release.removed)
     assert isinstance(removed, pl.DataFrame)
+    compared = card_holds.compared(release.manifest, release.spec.dedup.frame_threshold)
     if not removed.height:
-        return [Paragraph("Nothing was left out.")]
+        return [Paragraph("Nothing was left out."), *compared]
     found = counts(removed, "reason")
     order = [*(r for r in REASONS if r in found), *(r for r in found if r not in REASONS)]
     rows = [(reason, REASONS.get(reason, ""), f"{found[reason]:,}") for reason in order]
@@ -273,6 +283,7 @@ def _left_out(release: Release) -> list[Block]:
             "removed.parquet names each with its reason and, where there is one, the example that stands for it."
         ),
         Table(("Reason", "What it means", "Examples"), [*rows, ("all", "", f"{removed.height:,}")], frozenset({2})),
+        *compared,
     ]
 
 

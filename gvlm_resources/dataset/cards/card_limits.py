@@ -10,6 +10,7 @@ from gvlm_resources.dataset import pairs
 from gvlm_resources.dataset.cards.audit import has_no_licence
 from gvlm_resources.dataset.cards.audit_balance import counts
 from gvlm_resources.dataset.cards.audit_finding import AuditFinding, counted, share
+from gvlm_resources.dataset.releases.decided import FIXED
 from gvlm_resources.dataset.releases.release_spec import ReleaseSpec
 
 TEMPLATES = "templates@"
@@ -46,10 +47,11 @@ def _failed(findings: Sequence[AuditFinding]) -> Iterator[str]:
 
 
 def _written(index: pl.DataFrame) -> Iterator[str]:
-    writers = counts(index, "made_by")
+    writers = counts(index.filter(~pl.col("made_by").str.ends_with(FIXED)), "made_by")
+    by_reviewers = index.height - sum(writers.values())
     by_templates = sum(n for writer, n in writers.items() if writer.startswith(TEMPLATES))
     imported = sum(n for writer, n in writers.items() if writer.startswith(IMPORTED))
-    by_models = index.height - by_templates - imported
+    by_models = index.height - by_templates - imported - by_reviewers
     if by_templates:
         yield (
             f"{share(by_templates, index.height):.0%} were written by templates. They ask only what a rule or a reader "
@@ -63,6 +65,11 @@ def _written(index: pl.DataFrame) -> Iterator[str]:
         )
     if imported:
         yield f"{share(imported, index.height):.0%} were imported; how they were written is not known here."
+    if by_reviewers:
+        yield (
+            f"{share(by_reviewers, index.height):.0%} have words that a reviewer gave. Nothing held them against the "
+            "timeline: they are as true as the reviewer."
+        )
 
 
 def _reviewed(index: pl.DataFrame) -> Iterator[str]:

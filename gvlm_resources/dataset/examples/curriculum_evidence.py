@@ -1,20 +1,25 @@
 """Whether an example holds what its answer rests on, and whether the words alone already give it (pure).
 
-A row of the evidence is shown where the timeline of the prompt has its line, or that of an event made from it; it is
-visible where it is on while the frames are, and audible where a window of sound lies over it. An answer whose evidence
-is neither would teach to make things up.
+A row of the evidence is told where the timeline of the prompt has its line, or that of an event made from it. It is
+perceptible where something that is shown lies over it: a change of the HUD between a frame just before it and one just
+after, a text or a value while it stands there, a sound under a window of sound. That nothing happened is perceptible
+where pictures, or windows of sound, follow one another closely all the time. An answer whose evidence is neither told
+nor perceptible would teach to make things up.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gvlm_resources.dataset.examples.curriculum_frames import HEARD_KINDS, LASTING_KINDS, LOOK_NS, OVER, around
 from gvlm_resources.dataset.examples.curriculum_shown import Shown
-from gvlm_resources.dataset.facts import Event, Facts, Frame, Held, Sound, Text, Utterance
+from gvlm_resources.dataset.facts import Event, Facts, Frame, Held, Sight, Sound, Text, Utterance
+from gvlm_resources.dataset.pairs import UNANSWERABLE, Claim, Pair
 from gvlm_resources.reasoning.prompts import quoted
 from gvlm_resources.timebase import NS_PER_S, Span
 
@@ -39,28 +44,98 @@ class _Line:
         return self.start_s <= ns // NS_PER_S <= self.end_s
 
 
-def not_shown(evidence: Sequence[str], facts: Facts, shown: Shown, timeline: Sequence[str]) -> tuple[str, ...]:
-    """The rows of the evidence that are neither in the timeline nor in what is shown of the video."""
+def not_shown(pair: Pair, facts: Facts, shown: Shown, timeline: Sequence[str]) -> tuple[str, ...]:
+    """What the answer rests on that is neither in the timeline nor in what is shown of the video.
+
+    Where nothing happened the evidence are values that would have changed, of which one is enough. What is claimed of
+    more than is shown, a count over a long stretch say, is for the timeline alone to tell, be it that it holds no row.
+    """
     lines = _lines(timeline)
-    told = {event.event_id for event in facts.events if any(_tells_event(line, event) for line in lines)}
-    told |= {name for event in facts.events if event.event_id in told for name in event.evidence}
-    return tuple(
-        name
-        for name in evidence
-        if name not in told and not _is_told(facts.row(name), lines) and not perceptible(name, facts, shown)
-    )
+    began = {(line.kind, line.start_s) for line in lines}
+    events = [event for event in facts.events if (event.kind, event.start_ns // NS_PER_S) in began]
+    told = {name for event in events for name in (event.event_id, *event.evidence)}
+    told |= {name for name in _rests_on(pair, facts) if name not in told and _is_told(facts.row(name), lines)}
+    lost = [name for name in pair.evidence if name not in told and not perceptible(name, facts, shown)]
+    if timeline and is_negative(pair) and len(lost) < len(pair.evidence):
+        lost = [name for name in lost if not isinstance(facts.row(name), Held | Frame)]
+    for claim in pair.claims:
+        if claim.what in OVER and not _bears(claim, shown):
+            lost += [name for name in _rows_of(claim, pair, facts) if name not in told]
+            lost += [] if timeline else [f"{claim.what} {claim.kind}"]
+    return tuple(dict.fromkeys(lost))
+
+
+def all_perceptible(pair: Pair, facts: Facts, shown: Shown) -> bool:
+    """Whether everything that the answer rests on and claims can be seen or heard in what is shown."""
+    rows = all(perceptible(name, facts, shown) for name in _rests_on(pair, facts))
+    return rows and all(_bears(claim, shown) for claim in pair.claims)
 
 
 def perceptible(row_id: str, facts: Facts, shown: Shown) -> bool:
-    """Whether a row can be seen on the frames shown, or heard in the sound."""
-    row, span = facts.row(row_id), facts.span_of(row_id)
-    if row is None or span is None:
-        return False
-    if isinstance(row, Sound | Utterance):
-        return any(_meet(span, heard) for heard in shown.heard)
-    if isinstance(row, Frame):
+    """Whether a row can be seen on the frames and clips shown, or heard in the sound."""
+    row = facts.row(row_id)
+    if isinstance(row, Frame | Sight):
         return any(row.frame_id == each.frame_id for each in shown.placed)
-    return shown.seen is not None and _meet(span, shown.seen)
+    if isinstance(row, Utterance):
+        return _covered(Span(row.start_ns, row.end_ns), shown.heard)
+    if isinstance(row, Sound) or (isinstance(row, Event) and row.kind in HEARD_KINDS):
+        return any(_meet(Span(row.start_ns, row.end_ns), heard) for heard in shown.heard)
+    if isinstance(row, Event) and row.kind not in LASTING_KINDS:
+        return all(_seen_in(span, shown) for span in around(row))
+    return row is not None and _seen_in(Span(row.start_ns, row.end_ns), shown)
+
+
+def is_negative(pair: Pair) -> bool:
+    """Whether the answer is that something was not, or cannot be told."""
+    none = [claim.what == "count" and not claim.value for claim in pair.claims]
+    return pair.kind == UNANSWERABLE or (bool(none) and all(none))
+
+
+def holds_no_row(timeline: Sequence[str]) -> bool:
+    return not _lines(timeline)
+
+
+def _rests_on(pair: Pair, facts: Facts) -> tuple[str, ...]:
+    """The evidence, and what the claims are about that it may lack: nothing tells how many, where one is missing."""
+    claimed = (name for claim in pair.claims for name in _rows_of(claim, pair, facts))
+    return tuple(dict.fromkeys((*pair.evidence, *claimed)))
+
+
+def _rows_of(claim: Claim, pair: Pair, facts: Facts) -> list[str]:
+    """The rows that a claim about a stretch counts, adds up or picks; none where it is that there are none."""
+    if claim.what in ("count", "sum") and claim.value:
+        events = facts.of_kind(claim.kind, subject=claim.subject, span=claim.span)
+        return [event.event_id for event in events]
+    if claim.what in ("lowest", "highest"):
+        rows = (facts.row(name) for name in pair.evidence)
+        return [row.state_id for row in rows if isinstance(row, Held) and row.variable == claim.subject]
+    return []
+
+
+def _bears(claim: Claim, shown: Shown) -> bool:
+    """Whether what is shown bears a claim out; a moment and an order are borne out by their rows."""
+    if claim.what == "said" or (claim.what in OVER and claim.kind in HEARD_KINDS):
+        return _covered(claim.span, shown.heard)
+    if claim.what in OVER:
+        return _covered(claim.span, [*(Span(at, at + 1) for at in shown.pictures), *shown.clips])
+    return claim.what not in ("value", "shown") or _seen_in(claim.span, shown)
+
+
+def _seen_in(span: Span, shown: Shown) -> bool:
+    at = bisect_left(shown.pictures, span.start_ns)
+    if at < len(shown.pictures) and shown.pictures[at] < span.end_ns:
+        return True
+    return any(_meet(span, clip) for clip in shown.clips)
+
+
+def _covered(span: Span, parts: Iterable[Span]) -> bool:
+    """Whether no stretch of the span longer than `LOOK_NS` is without one of `parts`."""
+    reached = span.start_ns
+    for part in sorted(part for part in parts if _meet(part, span)):
+        if part.start_ns - reached > LOOK_NS:
+            return False
+        reached = max(reached, part.end_ns)
+    return span.end_ns - reached <= LOOK_NS
 
 
 def is_withheld(pair_id: str, share: float) -> bool:
@@ -98,10 +173,6 @@ def _seconds(clock: str) -> int:
     for part in clock.split(":"):
         total = total * 60 + int(part)
     return total
-
-
-def _tells_event(line: _Line, event: Event) -> bool:
-    return line.kind == event.kind and line.start_s == event.start_ns // NS_PER_S
 
 
 def _is_told(row: Any, lines: Sequence[_Line]) -> bool:

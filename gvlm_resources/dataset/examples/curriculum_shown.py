@@ -6,6 +6,9 @@ long        some minutes around it: frames and sound at a coarser step
 
 Where in its stretch a question lies differs from pair to pair and depends on the pair's id alone: were it always the
 middle, a model could tell when something happened without looking.
+
+A question about more than `long` shows, the whole of a long video say, has minutes around one of the moments that its
+answer rests on, or around any where it rests on none. The rest is for the timeline to tell.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from gvlm_resources.dataset.examples.curriculum_frames import chosen_frames, chosen_windows
 from gvlm_resources.dataset.examples.example import (
     ALIGNMENT,
     DYNAMICS,
@@ -41,7 +45,6 @@ from gvlm_resources.dataset.pairs import (
     WHY,
     Pair,
 )
-from gvlm_resources.reasoning.citing import spread
 from gvlm_resources.settings import ExampleSettings
 from gvlm_resources.timebase import Span, format_clock, ns_from_s
 
@@ -72,12 +75,13 @@ class Placed:
 class Shown:
     """The tokens of an example in the order of time, or the reason why there are none.
 
-    `seen` reaches from the first to the last picture, `heard` are the windows of sound.
+    `pictures` are the moments of its frames in order, `clips` and `heard` the spans of its clips and windows of sound.
     """
 
     placed: tuple[Placed, ...] = ()
     reason: str = ""
-    seen: Span | None = None
+    pictures: tuple[int, ...] = ()
+    clips: tuple[Span, ...] = ()
     heard: tuple[Span, ...] = ()
 
 
@@ -91,18 +95,21 @@ def shown(curriculum: str, pair: Pair, facts: Facts, vectors: Vectors, settings:
         (settings.clip_s, settings.clip_frames) if curriculum == DYNAMICS else (settings.long_s, settings.long_frames)
     )
     window = window_of(pair, facts, ns_from_s(length_s))
+    if window is None and curriculum == LONG:
+        window = part_of(pair, facts, ns_from_s(length_s))
     if window is None:
         return Shown(reason=TOO_LONG)
-    frames = _chosen_frames(pair, _inside(vectors.frames, window), limit)
+    frames = chosen_frames(pair, facts, _inside(vectors.frames, window), limit)
     if not frames or not {box.frame_id for box in pair.boxes} <= {frame.frame_id for frame in frames}:
         return Shown(reason=NO_VECTORS)
     clips = _lying_in(vectors.clips, window) if curriculum == DYNAMICS else []
     sound = _lying_in(vectors.windows, window)
     if curriculum == LONG:
-        sound = list(spread(_apart(sound), max(1, limit // 2)))
+        sound = chosen_windows(pair, facts, _apart(sound), max(1, limit // 2))
     return Shown(
         _in_order([*map(_frame, frames), *map(_clip, clips), *map(_sound, sound)]),
-        seen=_seen(frames, clips),
+        pictures=tuple(frame.pts_ns for frame in frames),
+        clips=tuple(Span(clip.start_ns, clip.end_ns) for clip in clips),
         heard=tuple(Span(heard.start_ns, heard.end_ns) for heard in sound),
     )
 
@@ -125,12 +132,55 @@ def window_of(pair: Pair, facts: Facts, length_ns: int) -> Span | None:
     spans += [claim.other_span for claim in pair.claims if claim.other_end_ns]
     rows = (facts.row(name) for name in pair.evidence)
     spans += [Span(row.start_ns, row.start_ns + 1) for row in rows if isinstance(row, Event | Sound | Utterance)]
-    start, end = min(span.start_ns for span in spans), max(span.end_ns for span in spans)
-    length_ns = min(length_ns, facts.duration_ns)
-    if end - start > length_ns or end > facts.duration_ns:
+    return _placed(pair, facts, _hull(spans), length_ns)
+
+
+def part_of(pair: Pair, facts: Facts, length_ns: int) -> Span | None:
+    """A stretch of `length_ns` of a question about more: around its span where that fits, else around a moment that
+    its answer rests on, else anywhere in it. Which and where is drawn by the pair's id.
+
+    A frame that the pair rests on or points at is in it. None where those lie too far apart.
+    """
+    rows = [row for row in map(facts.row, pair.evidence) if row is not None]
+    named = [row.pts_ns for row in rows if isinstance(row, Frame | Sight)]
+    named += [row.pts_ns for row in (facts.row(box.frame_id) for box in pair.boxes) if isinstance(row, Frame)]
+    moments = [
+        max(row.start_ns, pair.start_ns) for row in rows if isinstance(row, Event | Held | Sound | Text | Utterance)
+    ]
+    fixed = [Span(at, at + 1) for at in named]
+    if pair.end_ns > facts.duration_ns:
         return None
-    before = (length_ns - (end - start)) * int(pair.pair_id[1:9], 16) >> 32
-    first = min(max(0, start - before), facts.duration_ns - length_ns)
+    if pair.end_ns - pair.start_ns <= length_ns:
+        core = pair.span
+    elif moments:
+        at = moments[_drawn(pair, len(moments))]
+        core = Span(at, at + 1)
+    elif fixed:
+        core = fixed[0]
+    else:
+        at = pair.start_ns + _drawn(pair, pair.end_ns - pair.start_ns)
+        core = Span(at, at + 1)
+    return _placed(pair, facts, _hull([core, *fixed]), length_ns) or (
+        _placed(pair, facts, _hull(fixed), length_ns) if fixed else None
+    )
+
+
+def _drawn(pair: Pair, of: int) -> int:
+    """One of 0 .. `of` - 1, always the same for a pair, and apart from where in its stretch it lies."""
+    return int(pair.pair_id[9:], 16) * of >> 32
+
+
+def _hull(spans: Sequence[Span]) -> Span:
+    return Span(min(span.start_ns for span in spans), max(span.end_ns for span in spans))
+
+
+def _placed(pair: Pair, facts: Facts, core: Span, length_ns: int) -> Span | None:
+    """A stretch with `core` in it, where in it by the pair's id; None where it does not fit."""
+    length_ns = min(length_ns, facts.duration_ns)
+    if core.duration_ns > length_ns or core.end_ns > facts.duration_ns:
+        return None
+    before = (length_ns - core.duration_ns) * int(pair.pair_id[1:9], 16) >> 32
+    first = min(max(0, core.start_ns - before), facts.duration_ns - length_ns)
     return Span(first, first + length_ns)
 
 
@@ -138,7 +188,7 @@ def _alignment(pair: Pair, facts: Facts, vectors: Vectors) -> Shown:
     if not pair.boxes:
         region = _region_of(pair, facts, vectors)
         if region is not None:
-            return Shown((_region(region),), seen=Span(region.pts_ns, region.pts_ns + 1))
+            return Shown((_region(region),), pictures=(region.pts_ns,))
     span = _visible(pair, facts)
     if span is None:
         return Shown(reason=NOT_ON_ONE_FRAME)
@@ -160,7 +210,7 @@ def _alignment(pair: Pair, facts: Facts, vectors: Vectors) -> Shown:
             frame.pts_ns,
         ),
     )
-    return Shown((_frame(best),), seen=_seen([best], []))
+    return Shown((_frame(best),), pictures=(best.pts_ns,))
 
 
 def _asked_moment(question: str) -> str:
@@ -207,16 +257,6 @@ def _marks(facts: Facts, frame: SeenFrame) -> Frame | _Marks:
     return row if isinstance(row, Frame) else _Marks()
 
 
-def _chosen_frames(pair: Pair, frames: Sequence[SeenFrame], limit: int) -> list[SeenFrame]:
-    """At most `limit`: those with boxes, those that the pair names (to half of what is left), the rest spread."""
-    boxed = {box.frame_id for box in pair.boxes}
-    chosen = [frame for frame in frames if frame.frame_id in boxed][:limit]
-    named = [frame for frame in frames if frame.frame_id in pair.frames and frame not in chosen]
-    chosen += spread(named, (limit - len(chosen)) // 2)
-    chosen += spread([frame for frame in frames if frame not in chosen], limit - len(chosen))
-    return chosen
-
-
 def _apart(windows: Iterable[HeardWindow]) -> list[HeardWindow]:
     """Windows of sound that do not overlap, from the first on."""
     kept: list[HeardWindow] = []
@@ -239,12 +279,6 @@ def _lying_in(parts: Sequence[Part], window: Span) -> list[Part]:
     first = bisect_left(parts, window.start_ns, key=lambda part: part.start_ns)
     last = bisect_left(parts, window.end_ns, lo=first, key=lambda part: part.start_ns)
     return [part for part in parts[first:last] if part.end_ns <= window.end_ns]
-
-
-def _seen(frames: Sequence[SeenFrame], clips: Sequence[SeenClip]) -> Span:
-    starts = [frame.pts_ns for frame in frames] + [clip.start_ns for clip in clips]
-    ends = [frame.pts_ns + 1 for frame in frames] + [clip.end_ns for clip in clips]
-    return Span(min(starts), max(ends))
 
 
 def _frame(frame: SeenFrame) -> Placed:

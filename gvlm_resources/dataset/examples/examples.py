@@ -4,9 +4,10 @@ Each pair is asked for once in every curriculum of the settings. What comes of i
 the reason, so that examples and what was left out add up to pairs times curricula.
 
 The prompt holds, in this order: the tokens with their times, the timeline as it will be retrieved for that question,
-and on its last line the question. Of a share of the pairs, drawn by their ids, the timeline is left out, so that
-looking is needed. The answer stands alone, as the pair has it: where it would repeat the timeline, holds what could be
-taken for a token, or rests on what is neither told nor shown, there is no example.
+and on its last line the question. Of a share of the pairs, drawn by their ids, the timeline is left out but for its
+first line, which says how long the video is, so that looking is needed. The answer stands alone, as the pair has it:
+where it would repeat the timeline, holds what could be taken for a token, or rests on what is neither told nor shown,
+there is no example.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from gvlm_resources.dataset.examples.curriculum_evidence import (
     NOT_SHOWN,
     TIMELINE_SHOWN,
     TIMELINE_WITHHELD,
+    all_perceptible,
+    holds_no_row,
     in_words,
+    is_negative,
     is_withheld,
     not_shown,
-    perceptible,
 )
 from gvlm_resources.dataset.examples.curriculum_shown import Placed, Shown, shown
 from gvlm_resources.dataset.examples.curriculum_text import as_lines, copied, is_plain, one_line
@@ -48,6 +51,7 @@ TOKEN_IN_ANSWER = "token_in_the_answer"
 BOXES_DISAGREE = "boxes_disagree"
 NO_SIZE = "size_not_known"
 SAME_PAIR = "same_pair_twice"
+ABOUT = "Video: "  # how the line begins that a timeline begins with, see reasoning.prompts
 
 INSTRUCTIONS = (
     "You answer questions about a gameplay video. Tokens stand for what is seen and heard, each after its time: v for "
@@ -62,6 +66,7 @@ class Skipped:
     """A pair that gave no example of a curriculum, and why. `detail` is for a person."""
 
     pair_id: str
+    kind: str
     curriculum: str
     reason: str
     detail: str = ""
@@ -97,14 +102,14 @@ def make(
         if pair.status != STATUS_OK:
             continue
         if pair.pair_id in seen:
-            yield from (Skipped(pair.pair_id, curriculum, SAME_PAIR) for curriculum in settings.curricula)
+            yield from (Skipped(pair.pair_id, pair.kind, curriculum, SAME_PAIR) for curriculum in settings.curricula)
             continue
         seen.add(pair.pair_id)
         told: list[str] | None = None
         for curriculum in settings.curricula:
             found = shown(curriculum, pair, facts, vectors, settings)
             if found.reason:
-                yield Skipped(pair.pair_id, curriculum, found.reason)
+                yield Skipped(pair.pair_id, pair.kind, curriculum, found.reason)
                 continue
             if curriculum != ALIGNMENT and told is None:
                 told = as_lines(timeline(pair))
@@ -132,28 +137,28 @@ def is_in_words(example: Example) -> bool:
 
 
 def _example(pair: Pair, curriculum: str, found: Shown, timeline: Sequence[str], video: _Video) -> Example | Skipped:
-    hidden = not_shown(pair.evidence, video.facts, found, timeline)
+    hidden = not_shown(pair, video.facts, found, timeline)
     if hidden:
-        return Skipped(pair.pair_id, curriculum, NOT_SHOWN, f"{len(hidden)} of {len(pair.evidence)}: {hidden[0]}")
+        return Skipped(pair.pair_id, pair.kind, curriculum, NOT_SHOWN, f"{len(hidden)}: {hidden[0]}")
     placed, told = found.placed, TIMELINE_SHOWN
     if curriculum == ALIGNMENT:
         told = ""
-    elif _goes_without(pair, found, video):
-        timeline, told = (), TIMELINE_WITHHELD
+    elif _goes_without(pair, found, timeline, video):
+        timeline, told = about(timeline), TIMELINE_WITHHELD
     if pair.answer.count(TOKEN_BOX) != len(pair.boxes):
         said = f"{pair.answer.count(TOKEN_BOX)} in the answer, {len(pair.boxes)} of the pair"
-        return Skipped(pair.pair_id, curriculum, BOXES_DISAGREE, said)
+        return Skipped(pair.pair_id, pair.kind, curriculum, BOXES_DISAGREE, said)
     if not is_plain(pair.answer):
-        return Skipped(pair.pair_id, curriculum, TOKEN_IN_ANSWER)
+        return Skipped(pair.pair_id, pair.kind, curriculum, TOKEN_IN_ANSWER)
     question = one_line(pair.question)
     quotable = _quotable(pair, video.facts) if pair.kind == SAID_OR_SHOWN else []
     repeated = copied(pair.answer, prompt=[*timeline, question], timeline=timeline, quotable=quotable)
     if repeated:
-        return Skipped(pair.pair_id, curriculum, REPEATS, repeated)
+        return Skipped(pair.pair_id, pair.kind, curriculum, REPEATS, repeated)
     sizes = _sizes(pair, placed, video.facts)
     if len(sizes) != 1:
         reason = BOXES_DISAGREE if sizes else NO_SIZE
-        return Skipped(pair.pair_id, curriculum, reason, f"frames of {len(sizes)} sizes")
+        return Skipped(pair.pair_id, pair.kind, curriculum, reason, f"frames of {len(sizes)} sizes")
     prompt = "\n".join([tokens(placed), *timeline, question])
     (width, height) = sizes.pop()
     return Example(
@@ -208,11 +213,22 @@ def _seconds(span: Span) -> tuple[float, float]:
     return span.start_ns // 1000 / 1e6, -(-span.end_ns // 1000) / 1e6
 
 
-def _goes_without(pair: Pair, found: Shown, video: _Video) -> bool:
-    """Whether the timeline is withheld: only where all that the answer rests on can be seen or heard instead."""
-    if not pair.evidence or not is_withheld(pair.pair_id, video.settings.timeline_dropout):
+def about(timeline: Sequence[str]) -> list[str]:
+    """The line of a timeline that says which video it is and how long: an answer may rest on that too."""
+    return [line for line in timeline if line.startswith(ABOUT)][:1]
+
+
+def _goes_without(pair: Pair, found: Shown, timeline: Sequence[str], video: _Video) -> bool:
+    """Whether the timeline is withheld: only where all that the answer rests on can be seen or heard instead.
+
+    One that holds no row says by that alone that nothing was; it is withheld of every such pair.
+    """
+    if not pair.evidence or not about(timeline):
         return False
-    return all(perceptible(name, video.facts, found) for name in pair.evidence)
+    is_told_off = holds_no_row(timeline) and is_negative(pair) and video.settings.timeline_dropout > 0
+    if not is_told_off and not is_withheld(pair.pair_id, video.settings.timeline_dropout):
+        return False
+    return all_perceptible(pair, video.facts, found)
 
 
 def _provenance(pair: Pair, curriculum: str, told: str, fingerprints: Mapping[str, str]) -> dict[str, Any]:

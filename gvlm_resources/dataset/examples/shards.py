@@ -89,6 +89,8 @@ class _Counts:
     kinds: Counter[str] = field(default_factory=Counter)
     timelines: Counter[str] = field(default_factory=Counter)
     skipped: dict[str, Counter[str]] = field(default_factory=dict)
+    kept: dict[str, set[str]] = field(default_factory=dict)
+    used: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, row: dict[str, Any]) -> None:
         if row["example_id"] in self.ids:
@@ -99,6 +101,8 @@ class _Counts:
         self.totals.update({name: row[name] for name in ("bytes", "tokens", "embeddings")})
         self.curricula[row["curriculum"]] += 1
         self.kinds[row["kind"]] += 1
+        for pairs in (self.kept, self.used):
+            pairs.setdefault(row["kind"], set()).add(row["pair_id"])
 
     def tell(self, example: Example) -> None:
         """Whether its timeline is shown, and whether the answer can be read off it."""
@@ -109,6 +113,7 @@ class _Counts:
             self.timelines["answer_in_it"] += 1
 
     def skip(self, skipped: Skipped) -> None:
+        self.kept.setdefault(skipped.kind, set()).add(skipped.pair_id)
         self.skipped.setdefault(skipped.curriculum, Counter())[skipped.reason] += 1
 
     def facts(self) -> dict[str, Any]:
@@ -117,6 +122,10 @@ class _Counts:
             **{name: self.totals[name] for name in ("bytes", "tokens", "embeddings")},
             "by_curriculum": dict(sorted(self.curricula.items())),
             "by_kind": dict(sorted(self.kinds.items())),
+            "pairs": {
+                "kept": {kind: len(ids) for kind, ids in sorted(self.kept.items())},
+                "used": {kind: len(self.used.get(kind, ())) for kind in sorted(self.kept)},
+            },
             "timeline": dict(sorted(self.timelines.items())),
             "skipped": {name: dict(sorted(reasons.items())) for name, reasons in sorted(self.skipped.items())},
         }

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from gvlm_resources.dataset.examples.example import Example
+from gvlm_resources.dataset.export.grounds import grounds, lacking
 from gvlm_resources.dataset.export.pictures import Album, checked_id
 from gvlm_resources.dataset.export.thinning import kept
 from gvlm_resources.dataset.export.tokens import Seen, has_picture, seen
@@ -18,6 +19,8 @@ from gvlm_resources.dataset.releases.release_files import Release
 from gvlm_resources.errors import ReleaseError
 
 MIB = 1 << 20
+LEFT_OUT = "examples left out"
+IN_VECTORS = "examples whose answer rests on what the vectors alone would give, which were not written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +57,18 @@ class Pictured:
 
 @dataclass
 class Job:
-    """`folder` is where the files are written; `rows` and `notes` say what was."""
+    """`folder` is where the files are written; `rows`, `left_out` and `notes` say what was.
+
+    `has_vectors`: whether the vectors behind the tokens go along, so that nothing of a line is lost.
+    """
 
     release: Release
     folder: Path
     album: Album
     options: Options
+    has_vectors: bool = False
     rows: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)  # examples, by the reason
     counted: Counter[str] = field(default_factory=Counter)  # what was left out or changed, by the words that say so
     notes: list[str] = field(default_factory=list)
 
@@ -89,7 +97,7 @@ class Job:
         for example, _ in self.indexed(split):
             found = seen(example, most=self.options.max_pictures)
             if found.withheld:
-                self.counted[f"examples left out, since {found.withheld}"] += 1
+                self.left_out[found.withheld] += 1
                 continue
             for token, count in found.left_out.items():
                 self.counted[f"tokens left out, since they have no picture: {token}"] += count
@@ -100,7 +108,10 @@ class Job:
     def pictured(self, example: Example) -> Pictured:
         """The pictures of a whole example, chosen as `thinning` says."""
         every = list(dict.fromkeys(example.frames))
-        frames = [every[number] for number in kept(every, example, most=self.options.max_pictures)]
+        rests_on = grounds(example)
+        frames = [every[number] for number in kept(every, example, rests_on, most=self.options.max_pictures)]
+        if not self.has_vectors:
+            self._count(IN_VECTORS, bool(lacking(rests_on, frames, every)))
         self._thinned(len(every) - len(frames))
         numbers = {frame: number for number, frame in enumerate(frames)}
         pictures = [numbers.get(e.row_id, -1) if has_picture(example, e) else -1 for e in example.embeddings]
@@ -109,7 +120,8 @@ class Job:
 
     def all_notes(self) -> tuple[str, ...]:
         """What a user has to know of this export, in a fixed order."""
-        return (*(f"{words}: {count:,}" for words, count in sorted(self.counted.items())), *self.notes)
+        counted = self.counted + Counter({f"{LEFT_OUT}, since {why}": n for why, n in self.left_out.items()})
+        return (*(f"{words}: {count:,}" for words, count in sorted(counted.items())), *self.notes)
 
     def _thinned(self, pictures: int) -> None:
         if pictures:

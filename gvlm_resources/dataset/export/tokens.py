@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gvlm_resources.dataset.examples.curriculum_text import FENCES
-from gvlm_resources.dataset.examples.example import MODEL, TOKEN_BOX, TOKEN_R, Embedding, Example
+from gvlm_resources.dataset.examples.example import TOKEN_BOX, TOKEN_R, Embedding, Example
 from gvlm_resources.dataset.examples.examples import INSTRUCTIONS
+from gvlm_resources.dataset.export.grounds import Grounds, grounds, has_timeline, lacking
 from gvlm_resources.dataset.export.thinning import kept
 from gvlm_resources.errors import ReleaseError
 
@@ -103,7 +103,9 @@ def seen(example: Example, *, most: int) -> Seen:
     turns = _taken_apart(example)
     vectors = [piece for turn in turns for piece in turn if isinstance(piece, _Vector)]
     with_picture = [vector for vector in vectors if has_picture(example, vector.embedding)]
-    shown = kept([vector.embedding.row_id for vector in with_picture], example, most=most)
+    every = [vector.embedding.row_id for vector in with_picture]
+    rests_on = grounds(example)
+    shown = kept(every, example, rests_on, most=most)
     chosen = {with_picture[number].number for number in shown}
     frames = tuple(with_picture[number].embedding.row_id for number in shown)
     first = {frame: frames.index(frame) for frame in frames}
@@ -122,7 +124,7 @@ def seen(example: Example, *, most: int) -> Seen:
         ),
         thinned=len(with_picture) - len(frames),
         apart=sum(marks),
-        withheld=_withheld(example, frames),
+        withheld=_withheld(example, rests_on, frames, every),
     )
 
 
@@ -156,18 +158,14 @@ def _as_text(piece: Piece, picture: Callable[[Picture], str], box: Callable[[Box
     return box(piece) if isinstance(piece, Box) else piece
 
 
-def _withheld(example: Example, frames: tuple[str, ...]) -> str:
+def _withheld(example: Example, rests_on: Grounds, frames: Sequence[str], every: Sequence[str]) -> str:
     if not set(example.box_frames) <= set(frames):
         return NO_BOX_FRAME
     if not frames and any(embedding.token == TOKEN_R for embedding in example.embeddings):
         return NO_REGION
-    return "" if frames or _has_timeline(example) else NOTHING_TO_SEE
-
-
-def _has_timeline(example: Example) -> bool:
-    """Whether the rows that were retrieved stand in what is asked, were they none."""
-    asked = (turn.value for turn in example.conversations if turn.speaker != MODEL)
-    return any(line == FENCES[0] for value in asked for line in value.split("\n"))
+    if not frames and not has_timeline(example):
+        return NOTHING_TO_SEE
+    return lacking(rests_on, frames, every)
 
 
 def _taken_apart(example: Example) -> list[list[str | _Time | _Vector]]:

@@ -35,11 +35,12 @@ VectorsOf = Callable[[str], Vectors]
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export holds. `vectors` are counted by table. `notes` say what of the release it could not take along,
-    and what it changed."""
+    """What an export holds. `vectors` are counted by table, `left_out` are examples by the reason why they are not in
+    it. `notes` say what of the release it could not take along, and what it changed."""
 
     files: tuple[str, ...]
     rows: Mapping[str, int]
+    left_out: Mapping[str, int]
     pictures: int
     vectors: Mapping[str, int]
     notes: tuple[str, ...]
@@ -63,7 +64,9 @@ def write(
     if format not in FORMATS:
         raise ReleaseError(f"there is no format {format[:40]!r}", remedy=f"take one of {', '.join(FORMATS)}")
     with target.filling(to, format) as folder:
-        return _write(format, Job(release, folder, Album(frames), options or Options()), vectors)
+        chosen = options or Options()
+        has_vectors = format in WITH_TOKENS and vectors is not None and chosen.vectors
+        return _write(format, Job(release, folder, Album(frames), chosen, has_vectors), vectors)
 
 
 def _write(format: str, job: Job, vectors: VectorsOf | None) -> Exported:
@@ -72,7 +75,8 @@ def _write(format: str, job: Job, vectors: VectorsOf | None) -> Exported:
     if not job.rows.total():
         raise ReleaseError(
             "; ".join([f"{release.spec.name} has no example that can be exported as {format}", *job.all_notes()]),
-            remedy="export it as hf or webdataset, which take every example, or let more into the release",
+            remedy="export it as hf or webdataset, which take every example, with more pictures, or let more into the "
+            "release",
         )
     for split in SPLITS:
         if not job.rows[split]:
@@ -86,6 +90,7 @@ def _write(format: str, job: Job, vectors: VectorsOf | None) -> Exported:
     exported = Exported(
         files=(*written, MARKER),
         rows={split: job.rows[split] for split in SPLITS},
+        left_out=dict(sorted(job.left_out.items())),
         pictures=job.album.count,
         vectors=counts,
         notes=job.all_notes(),
@@ -109,6 +114,7 @@ def _marker(format: str, job: Job, exported: Exported) -> dict[str, object]:
         "release": job.release.spec.name,
         "manifest_sha256": files.sha256(job.release.folder / MANIFEST),
         "rows": exported.rows,
+        "left_out": exported.left_out,
         "pictures": exported.pictures,
         "max_pictures": job.options.max_pictures,
         "vectors": exported.vectors,

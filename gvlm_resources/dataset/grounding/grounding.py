@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 from gvlm_resources import schemas
 from gvlm_resources.dataset import pairs as kinds
@@ -226,7 +227,7 @@ class _Checker:
             if (verdict := holds(claim, self.known.log)).result == FALSE:
                 return f"it claims {_claimed(claim)}, but {verdict.detail}"
         if read.pair.claims or read.gives_up:
-            return ""
+            return read.contradicts_itself
         return self._wrong_value(read) or self._wrong_count(read) or self._wrong_none(read)
 
     def _wrong_value(self, read: Reading) -> str:
@@ -239,7 +240,7 @@ class _Checker:
         for variable, value in read.values():
             runs = self.known.log.runs(variable, about) or ()
             shown = {run.value for run in runs if run.value is not None}
-            if shown and value not in shown:
+            if shown and value not in shown | {abs(one - two) for one, two in combinations(shown, 2)}:
                 values = ", ".join(f"{one:g}" for one in sorted(shown))
                 return f"it says {variable} is {value:g}; read in {about.label()}: {values}"
         return ""
@@ -401,6 +402,8 @@ class _Checker:
         pair = read.pair
         if pair.kind == kinds.UNANSWERABLE or read.gives_up:
             return ""
+        if read.is_yes_no and pair.claims:
+            return ""  # what is so stands in such a question by right: the claims say whether it is
         asked = self._said(pair.question, pair)
         for wanted, key, given in (
             (kinds.WHEN, read.answer.clocks_s, asked.clocks_s),

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import Any
 
 from gvlm_resources.dataset.claims import FactsLog, letters, readings
@@ -44,7 +45,7 @@ class Evidence:
 
     @cached_property
     def numbers(self) -> frozenset[float]:
-        """Numbers that a row holds, how many rows of a sort there are, and what their amounts add up to."""
+        """Numbers that a row holds, how many rows of a sort there are, their sums, and differences of values."""
         found = {number for row in self.rows for number in row.numbers} | {float(len(self.cited))}
         events = [one.row for one in self.cited if isinstance(one.row, Event)]
         counts: Counter[tuple[str, str]] = Counter()
@@ -53,7 +54,14 @@ class Evidence:
             for key in {(event.kind, ""), (event.kind, event.subject)}:
                 counts[key] += 1
                 sums[key] += abs(event.value or 0)  # type: ignore[assignment]
-        return frozenset(found | {float(n) for n in counts.values()} | {float(n) for n in sums.values()})
+        found |= {float(n) for n in counts.values()} | {float(n) for n in sums.values()}
+        return frozenset(found | self._differences)
+
+    @cached_property
+    def _differences(self) -> set[float]:
+        """By how much cited values of one variable differ."""
+        held = [one.row for one in self.cited if isinstance(one.row, Held)]
+        return {abs(one.value - two.value) for one, two in combinations(held, 2) if one.variable == two.variable}
 
     @cached_property
     def letters(self) -> str:

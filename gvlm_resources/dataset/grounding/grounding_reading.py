@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from gvlm_resources.dataset import pairs as kinds
 from gvlm_resources.dataset.claims import letters
@@ -20,6 +21,7 @@ from gvlm_resources.dataset.grounding.grounding_words import (
     ANSWER_WORDS,
     CHOICE,
     KIND_WORDS,
+    NAYS,
     NONE,
     NUMBERS,
     PLAIN_WORDS,
@@ -53,12 +55,13 @@ _ASKED_BY = {
     "pickup": _TOPICS["pickup"] | {stem("items"), stem("pick")},
 }
 _HOW_OFTEN = re.compile(
-    r"\bhow (?:many|much|often)|\bnumber of\b|\bcount\b|\badd up\b|\bin (?:all|total)\b"
+    r"\bhow (?:many|much|often)|\bnumber of\b|\bcount\b|\badd up\b|\bin all\b|\btotal\b"
     r"|\bwie ?(?:viel|oft)|\banzahl\b|\bcuánt|\bcombien|\bnombre de"
 )
 _HOW_MUCH = re.compile(
     rf"{_HOW_OFTEN.pattern}|\bwhat (?:is|was|were|are|did)|\bhow (?:high|low)|\bvalue\b"
-    r"|\b(?:highest|lowest|most|least)\b"
+    r"|\b(?:highest|lowest|most|least|higher|lower|rise|risen|fall|fallen|differ|difference)\b"
+    r"|\b(?:read off|stand at)\b"
 )
 _WHEN = re.compile(r"\bwhen\b|\b(?:at )?what time|\bwann\b|\bcuándo\b|\bquand\b")
 
@@ -95,7 +98,8 @@ class Reading:
         }
         own = claimed or self.evidence.numbers
         one = {1.0} if self.pair.evidence and self.pair.kind != kinds.HOW_MANY and not claimed else set()
-        return frozenset({*own, *self.asked.numbers, *named, *one} | self._counts_of_claims())
+        counted = self._counts_of_claims()
+        return frozenset({*own, *self.asked.numbers, *named, *one, *differences(self.pair.claims)} | counted)
 
     def _counts_of_claims(self) -> set[float]:
         """How many claims of one sort there are: "two things: ..." of two claimed moments."""
@@ -114,7 +118,8 @@ class Reading:
         moved = {rule.name for rule in self.known.facts.game.variables if changed & set(changes_of(rule))}
         words_of = {word for subject in claimed | moved for word in self.known.words_of(subject)}
         told = {subject for text in claimed for subject in self.known.names.told(text)}
-        return self.evidence.subjects | claimed | words_of | told
+        used = {name for text in claimed for name in self.known.names.used_by(text)}
+        return self.evidence.subjects | claimed | words_of | told | used
 
     @property
     def loose_names(self) -> frozenset[str]:
@@ -177,8 +182,10 @@ class Reading:
 
     def topics(self) -> list[str]:
         """Kinds of events that the words of the pair speak of in words that no other kind has, outside quotations."""
-        said = {stem(word) for text in (self.pair.question, self.pair.answer) for word in words(without_quotes(text))}
-        return [kind for kind, own in _TOPICS.items() if said & own and kind in self.known.facts.recorded]
+        asked, said = (_topics(text) for text in (self.pair.question, self.pair.answer))
+        offered = len(asked) > 1  # "which hit, pickup or death": one of them is the answer
+        named = said if offered else [*asked, *said]
+        return [kind for kind in _TOPICS if kind in named and kind in self.known.facts.recorded]
 
     def asked_kinds(self, *texts: str) -> list[str]:
         """Kinds of events that texts ask for, or deny."""
@@ -198,10 +205,10 @@ class Reading:
         pointed = [claim for claim in self.pair.claims if claim.what not in ("unknown", "count", "sum")]
         if self.pair.kind == kinds.WHEN and pointed:
             return any(span.start_ns // NS_PER_S == clock_s for claim in pointed for span in _spans(claim))
-        claimed = [span for claim in self.pair.claims if claim.what != "unknown" for span in _spans(claim)]
-        own = [] if self.pair.kind == kinds.WHEN and not claimed else [self.span]
-        edges = [edge for span in (*claimed, *own) for edge in (span.start_ns, span.end_ns - 1, span.end_ns)]
-        if any(edge // NS_PER_S == clock_s for edge in edges):
+        told = pointed or [claim for claim in self.pair.claims if claim.what != "unknown"]
+        claimed = [span for claim in told for span in _spans(claim)]
+        own = [] if self.pair.kind == kinds.WHEN or claimed else [self.span]
+        if any(clock_s in named_by(span) for span in (*claimed, *own)):
             return True
         if self.pair.claims:
             return False
@@ -239,14 +246,74 @@ class Reading:
     @property
     def is_yes_no(self) -> bool:
         """Whether the answer begins with a yes or a no that stands by itself."""
-        start = re.match(r"\s*(\w+)\s*(?:$|[,.;:!–—-])", self.pair.answer.casefold())
-        return bool(start) and start[1] in YES_NO[self.pair.language]
+        return yes_or_no(self.pair) is not None
+
+    @property
+    def contradicts_itself(self) -> str:
+        """Why a yes or no is not what the claims say, in words; empty where it is, or where they do not decide it."""
+        return wrong_way_round(self.pair, self.asked)
 
     @property
     def offers_a_choice(self) -> bool:
         """Whether the question names several things of which the answer is one: that gives nothing away."""
         asked = self.known.names.without(self.pair.question)
         return CHOICE[self.pair.language] in asked and 2 * len(self.pair.answer) < len(self.pair.question)
+
+
+def _topics(text: str) -> list[str]:
+    said = {stem(word) for word in words(without_quotes(text))}
+    return [kind for kind, own in _TOPICS.items() if said & own]
+
+
+def differences(claims: Sequence[Claim]) -> frozenset[float]:
+    """By how much two claimed values of one variable differ."""
+    values = [claim for claim in claims if claim.what == "value"]
+    return frozenset(
+        abs((one.value or 0) - (other.value or 0))
+        for place, one in enumerate(values)
+        for other in values[place + 1 :]
+        if one.subject == other.subject
+    )
+
+
+def yes_or_no(pair: Pair) -> bool | None:
+    """Whether an answer begins with a yes or with a no; None where it begins with neither."""
+    start = re.match(r"\s*(\w+)\s*(?:$|[,.;:!–—-])", pair.answer.casefold())
+    if not start or start[1] not in YES_NO[pair.language]:
+        return None
+    return start[1] not in NAYS[pair.language]
+
+
+def wrong_way_round(pair: Pair, asked: Stated) -> str:
+    """That an answer says yes and its claims say no, or the other way round; empty where it does not."""
+    said, is_so = yes_or_no(pair), _claims_say(pair.claims, asked)
+    if said is None or is_so in (None, said):
+        return ""
+    return f"it says {'yes' if said else 'no'}, and by its claims it is {'so' if is_so else 'not so'}"
+
+
+def _claims_say(claims: Sequence[Claim], asked: Stated) -> bool | None:
+    """Whether what a question supposes is so by the first claim; None where that does not decide it.
+
+    Asked for a number, its value is that number; asked for a thing, that is the subject of what happened, and with a
+    count of none what is asked for did not happen.
+    """
+    first = claims[0] if claims else None
+    if first is None:
+        return None
+    if first.what == "value":
+        return first.value in asked.numbers if asked.numbers else None
+    if first.what == "count" and not first.value:
+        return False
+    if first.what != "moment":
+        return None
+    return letters(first.subject) in {letters(quote) for quote in asked.quotes} if asked.quotes else True
+
+
+def named_by(span: Span) -> set[int]:
+    """The seconds that name a span in words: one by itself, or that in which it begins and that at which it ends."""
+    first, end = span.start_ns // NS_PER_S, span.end_ns // NS_PER_S
+    return {first} if span.end_ns <= (first + 1) * NS_PER_S else {first, end}
 
 
 def changes_of(rule: VariableRule) -> list[str]:

@@ -200,6 +200,11 @@ class Names:
     def subjects(self, name: str) -> frozenset[str]:
         return frozenset(self._subjects.get(name, ()))
 
+    def used_by(self, subject: str) -> frozenset[str]:
+        """The ammunition of a weapon: its names, by which the weapon may be told ("a weapon that uses bullets")."""
+        rules = (rule for rule in self._game.variables if (rule.used_by or "").casefold() == subject.casefold())
+        return frozenset(name.casefold() for rule in rules for name in (rule.name, rule.words))
+
     def told(self, text: str) -> frozenset[str]:
         """Subjects of a text of the screen: those it names, and that of the game's message that it is."""
         if text not in self._told:

@@ -47,6 +47,13 @@ YES_NO: Mapping[str, frozenset[str]] = {
     "fr": frozenset({"oui", "non", "si", "exact", "correct", "vrai", "faux"}),
 }
 
+NAYS: Mapping[str, frozenset[str]] = {
+    "en": frozenset({"no", "false"}),
+    "de": frozenset({"nein", "falsch"}),
+    "es": frozenset({"no", "falso"}),
+    "fr": frozenset({"non", "faux"}),
+}
+
 # Small words that an answer may begin with and a question need not have: "In the ...", "It was ...".
 ARTICLES: Mapping[str, frozenset[str]] = {
     "en": frozenset(["a", "an", "the", "it", "is", "was", "in", "at", "that", "this", "player"]),
@@ -204,5 +211,6 @@ PLAIN_WORDS = (
     "happen happened happens follow followed event events total several lead led result resulted reason caused cause"
     " nothing came come comes later earlier then both two screen picture hud message number value show shows showed"
     " shown say says name names tell tells told change changes record recorded recognised heard seen none"
+    " player's still other things difference differ compared higher lower top bottom line lines up down stay stayed"
     " leave leaves leaving bring brings bringing raise raises raising cost costs use uses using new"
 )

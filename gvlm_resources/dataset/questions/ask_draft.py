@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from gvlm_resources.dataset.facts import Event
 from gvlm_resources.dataset.pairs import LENGTHS, Box, Claim
@@ -20,7 +21,7 @@ class Draft:
 
     `topic` names its sentences in the wording, `about` what it is about: both are taken in turn. `more_claims` and
     `more_evidence` are those of the long answer, which says more. `at_ns` are the moments that its frames show, unless
-    `frames` names them.
+    `frames` names them. Drafts of a lower `tier` come before all of a higher one.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class Draft:
     lengths: tuple[str, ...] = LENGTHS
     more_claims: tuple[Claim, ...] = ()
     more_evidence: tuple[str, ...] = field(default=())
+    tier: int = 0
 
 
 def text(words: str) -> Phrase:
@@ -47,8 +49,10 @@ def clock(ns: int) -> Phrase:
     return text(format_clock(ns))
 
 
-def clocks(moments: Sequence[int]) -> Phrase:
-    return lambda wording: wording.listed([format_clock(ns) for ns in moments])
+def clocks(moments: Iterable[int]) -> Phrase:
+    """Times as a list, each once."""
+    named = tuple(dict.fromkeys(format_clock(ns) for ns in moments))
+    return lambda wording: wording.listed(named)
 
 
 def number(amount: float) -> Phrase:
@@ -90,29 +94,36 @@ def form(kind: str, name: str, subject: str = "", **fields: Phrase) -> Phrase:
     return worded
 
 
-def told(event: Event, name: str, **fields: Phrase) -> Phrase:
-    """A form of the words for an event, with its subject where its kind has one that is stated."""
+def told(view: View, event: Event, name: str, **fields: Phrase) -> Phrase:
+    """A form of the words for an event, with its subject where its kind has one that is stated.
+
+    A weapon that is only known as one of two is told by the ammunition that it uses.
+    """
+    given = {"time": clock(event.start_ns), **fields}
     subject = event.subject if event.kind in NAMED else ""
-    return form(event.kind, name, subject, time=clock(event.start_ns), **fields)
+    rule = view.ammunition_of(event)
+    if rule is None:
+        return form(event.kind, name, subject, **given)
+
+    def worded(wording: Wording) -> str:
+        known = {key: phrase(wording) for key, phrase in given.items()}
+        words = wording.ammunition_of(rule.name, rule.words)
+        return wording.event(f"{event.kind}_of", name, name=words, plain=words, **known)
+
+    return worded
 
 
-def told_all(events: Sequence[Event], name: str) -> Phrase:
+def told_all(view: View, events: Sequence[Event], name: str) -> Phrase:
     """The forms of several events as a list."""
-    return lambda wording: wording.listed([told(event, name)(wording) for event in events])
+    return lambda wording: wording.listed([told(view, event, name)(wording) for event in events])
 
 
-def sentences(events: Sequence[Event]) -> Phrase:
-    """Each event in a sentence of its own."""
-    return lambda wording: " ".join(told(event, "at")(wording) for event in events)
-
-
-def how_known(event: Event) -> Phrase:
-    """By what of the video it is known."""
-    sources = set(event.sources)
-    if {"state", "ocr"} <= sources:
-        return lambda wording: wording.told["both"]
-    known = next((name for name in ("state", "ocr", "sound") if name in sources), "seen")
-    return lambda wording: wording.told[known]
+def sentences(view: View, events: Sequence[Event], name: str = "at") -> Phrase:
+    """Each event in a sentence of its own; what is the same several times in a row is told once, with all its times."""
+    runs = [list(run) for _, run in groupby(events, key=lambda event: (event.kind, event.subject))]
+    return lambda wording: " ".join(
+        told(view, run[0], name, time=clocks(dict.fromkeys(event.start_ns for event in run)))(wording) for run in runs
+    )
 
 
 def counted(kind: str, name: str, value: int, subject: str = "", **fields: Phrase) -> Phrase:

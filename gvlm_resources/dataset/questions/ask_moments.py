@@ -8,8 +8,10 @@ from dataclasses import replace
 from itertools import pairwise
 
 from gvlm_resources.dataset.facts import Event, Held
-from gvlm_resources.dataset.pairs import WHAT, WHEN, Claim
+from gvlm_resources.dataset.pairs import LENGTHS, WHAT, WHEN, Claim
 from gvlm_resources.dataset.questions import ask_draft as say
+from gvlm_resources.dataset.questions import ask_things, ask_yes_no
+from gvlm_resources.dataset.questions.ask_context import Context, amount_of, around, before_and_after, in_full, only_one
 from gvlm_resources.dataset.questions.ask_draft import Draft
 from gvlm_resources.dataset.questions.ask_view import (
     NAMED,
@@ -37,6 +39,8 @@ def what(view: View) -> Iterator[Draft]:
     yield from _fired(view)
     yield from _between(view)
     yield from _nothing(view)
+    yield from ask_things.what(view)
+    yield from ask_yes_no.happened(view)
 
 
 def when(view: View) -> Iterator[Draft]:
@@ -50,39 +54,29 @@ def _at(view: View) -> Iterator[Draft]:
     for event in view.happenings:
         if not view.timed(event):
             continue
-        fields = _fields(event)
-        amount = amount_of(view, event)
-        full = say.told(event, "at_amount", amount=say.number(amount[0].value or 0)) if amount else fields["at"]
-        if event.kind == "pickup" and _only_one(view, event, "pickup"):
-            yield _one(view, event, "what_picked", fields)
-        if event.kind == "weapon_change" and _only_one(view, event, "weapon_change"):
-            yield _one(view, event, "what_weapon", fields)
+        if event.kind == "pickup" and only_one(view, event, "pickup"):
+            yield _one(view, event, "what_picked")
+        known = view.ammunition_of(event) is None
+        if event.kind == "weapon_change" and known and only_one(view, event, "weapon_change"):
+            yield _one(view, event, "what_weapon")
         if _alone(view, event):
-            yield _one(view, event, "what_at", fields | {"at_full": full}, more=amount)
+            yield _one(view, event, "what_at")
 
 
 def _fired(view: View) -> Iterator[Draft]:
-    """The weapon that was fired, in seconds in which it was the only one."""
+    """The weapon that was fired, or the ammunition used, in seconds in which it was the only one."""
     by_second = {event.start_ns // NS_PER_S: event for event in view.of_kind("shot")}
     for event in by_second.values():
         around = Span(max(0, event.start_ns - QUIET_NS), event.start_ns + QUIET_NS)
         changes = view.of_kind("weapon_change", span=around)
         if view.timed(event) and event.subject and not changes:
-            yield _one(view, event, "what_fired", _fields(event))
+            yield _one(view, event, "what_fired" if view.ammunition_of(event) is None else "what_spent")
 
 
-def _fields(event: Event) -> dict[str, say.Phrase]:
-    return {
-        "time": say.clock(event.start_ns),
-        "noun": say.told(event, "noun"),
-        "at": say.told(event, "at"),
-        "name": say.quoted(event.subject),
-        "plain": say.bare(event.subject),
-        "told": say.how_known(event),
-    }
-
-
-def _one(view: View, event: Event, topic: str, fields: dict[str, say.Phrase], *, more: tuple[Claim, ...] = ()) -> Draft:
+def _one(view: View, event: Event, topic: str) -> Draft:
+    """What happened in a second; at length with how much it was, the numbers about it and what came before or after."""
+    amount, context = amount_of(view, event), around(view, event)
+    rule = view.ammunition_of(event)
     return Draft(
         WHAT,
         topic,
@@ -90,9 +84,20 @@ def _one(view: View, event: Event, topic: str, fields: dict[str, say.Phrase], *,
         say.until(event),
         say.rows_of(view, event),
         (moment(event),),
-        fields,
+        {
+            "time": say.clock(event.start_ns),
+            "did": say.told(view, event, "did"),
+            "at": say.told(view, event, "at"),
+            "at_full": in_full(view, event, amount),
+            "name": say.quoted(event.subject),
+            "plain": say.bare(event.subject),
+            "ammunition": lambda wording: wording.ammunition_of(rule.name, rule.words) if rule else "",
+            "context": context.words,
+        },
         at_ns=(event.start_ns,),
-        more_claims=more,
+        lengths=LENGTHS if amount else context.lengths,
+        more_claims=(*amount, *context.claims),
+        more_evidence=context.evidence,
     )
 
 
@@ -105,28 +110,17 @@ def _alone(view: View, event: Event) -> bool:
     return all(abs(one.start_ns - event.start_ns) <= SAME_NS for one in others)
 
 
-def _only_one(view: View, event: Event, kind: str) -> bool:
-    at = second(event.start_ns)
-    wide = Span(max(0, at.start_ns - QUIET_NS // 5), at.end_ns + QUIET_NS // 5)
-    return len(view.of_kind(kind, span=wide)) == 1
-
-
-def amount_of(view: View, event: Event) -> tuple[Claim, ...]:
-    """How much a hit took or a gain gave, as a claim; nothing where that is not sure."""
-    if event.kind not in ("damage", "heal") or event.value is None or not _only_one(view, event, event.kind):
-        return ()
-    at = second(event.start_ns)
-    return (Claim("sum", at.start_ns, at.end_ns, event.kind, value=abs(event.value)),)
-
-
 def _between(view: View) -> Iterator[Draft]:
-    """A few things one after the other, all of them told."""
+    """The hits, items and deaths of a stretch one after the other, all of them told."""
+    told = [event for event in view.happenings if event.kind in QUIET_KINDS]
     for span in view.stretches():
-        events = starting_in(view.happenings, span)
+        events = starting_in(told, span)
         if not 2 <= len(events) <= MOST_LISTED or not all(view.timed(event) for event in events):
             continue
-        if not all(view.countable(kind, span) for kind in view.kinds) or not well_apart(events):
+        kinds = [kind for kind in QUIET_KINDS if kind in view.facts.recorded]
+        if not all(view.countable(kind, span) for kind in kinds) or not well_apart(events):
             continue
+        context = _numbers_about(view, events)
         yield Draft(
             WHAT,
             "what_between",
@@ -137,11 +131,21 @@ def _between(view: View) -> Iterator[Draft]:
             {
                 "start": say.clock(span.start_ns),
                 "end": say.clock(span.end_ns),
-                "nouns": say.told_all(events, "noun"),
-                "sentences": say.sentences(events),
+                "dids": say.sentences(view, events, "did"),
+                "nouns": say.told_all(view, events, "noun"),
+                "sentences": say.sentences(view, events),
+                "context": context.words,
             },
             at_ns=tuple(event.start_ns for event in events),
+            more_claims=context.claims,
+            more_evidence=context.evidence,
         )
+
+
+def _numbers_about(view: View, events: Sequence[Event]) -> Context:
+    """The numbers before and after the last of some events that changed one."""
+    found = (before_and_after(view, event) for event in reversed(events))
+    return next((context for context in found if context.phrases), Context())
 
 
 def well_apart(events: Sequence[Event], apart_ns: int = 500_000_000) -> bool:
@@ -155,16 +159,22 @@ def _nothing(view: View) -> Iterator[Draft]:
         return
     for span in view.stretches():
         if quiet(view, span):
-            rows = [held.state_id for name in view.rules for held in view.held_in(name, span) if covers(held, span)]
+            rows = [held for name in view.rules for held in view.held_in(name, span) if covers(held, span)]
+            health = next(held for held in rows if held.variable == "health")
             yield Draft(
                 WHAT,
                 "what_nothing",
                 "nothing",
                 span,
-                tuple(rows),
+                tuple(held.state_id for held in rows),
                 tuple(count(kind, span, 0) for kind in QUIET_KINDS),
-                {"start": say.clock(span.start_ns), "end": say.clock(span.end_ns)},
+                {
+                    "start": say.clock(span.start_ns),
+                    "end": say.clock(span.end_ns),
+                    "value": say.number(health.value),
+                },
                 at_ns=(span.middle_ns,),
+                more_claims=(value(health, span),),
             )
 
 
@@ -237,25 +247,26 @@ def counted_before(view: View, events: Sequence[Event]) -> bool:
 
 
 def nth_of(view: View, event: Event, nth: int, *, topic: str = "when_nth", kind: str = WHEN) -> Draft:
-    amount = amount_of(view, event)
-    full = say.told(event, "at_amount", amount=say.number(amount[0].value or 0)) if amount else say.told(event, "at")
+    amount, before = amount_of(view, event), earlier(view, event, nth)
+    context = around(view, event, apart_from=before)
     return Draft(
         kind,
         topic,
         event.kind,
         say.until(event),
-        tuple(dict.fromkeys((*say.rows_of(view, event), *say.ids_of(earlier(view, event, nth))))),
+        tuple(dict.fromkeys((*say.rows_of(view, event), *say.ids_of(before)))),
         (moment(event), *place_in_order(view, event, nth)),
         {
             "nth": say.ordinal(nth),
-            "clause": say.told(event, "clause"),
+            "clause": say.told(view, event, "clause"),
             "time": say.clock(event.start_ns),
-            "at": say.told(event, "at"),
-            "at_full": full,
-            "told": say.how_known(event),
+            "at": say.told(view, event, "at"),
+            "at_full": in_full(view, event, amount),
+            "context": context.words,
         },
         at_ns=(event.start_ns,),
-        more_claims=amount,
+        more_claims=(*amount, *context.claims),
+        more_evidence=context.evidence,
     )
 
 
@@ -300,6 +311,7 @@ def _cause(view: View, name: str, held: Held) -> Event | None:
     kinds = {rule.on_increase, rule.on_decrease, rule.gained_by} - {None}
     around = Span(max(0, held.start_ns - SAME_NS), held.start_ns + SAME_NS)
     near = [event for event in view.events_in(around) if event.kind in kinds]
+    near.sort(key=lambda event: event.kind != rule.gained_by)  # what was taken says more than that something rose
     return next((event for event in near if held.state_id in event.evidence and view.timed(event)), None)
 
 
@@ -317,6 +329,7 @@ def _became(view: View, event: Event, before: Held, after: Held) -> Draft:
             "value": say.number(after.value),
             "before": say.number(before.value),
             "time": say.clock(event.start_ns),
+            "clause": say.told(view, event, "clause"),
         },
         at_ns=(after.start_ns + NS_PER_S // 2,),
         more_claims=(value(before, until),),

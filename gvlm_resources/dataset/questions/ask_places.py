@@ -7,19 +7,21 @@ from dataclasses import replace
 
 from gvlm_resources.dataset.claims import MESSAGE
 from gvlm_resources.dataset.facts import Frame, Sight, Text
-from gvlm_resources.dataset.pairs import WHERE, Box, Claim
+from gvlm_resources.dataset.pairs import LENGTHS, WHERE, Box, Claim
 from gvlm_resources.dataset.questions import ask_draft as say
+from gvlm_resources.dataset.questions.ask_context import trend
 from gvlm_resources.dataset.questions.ask_draft import Draft, Phrase
-from gvlm_resources.dataset.questions.ask_moments import FIRST_ONLY, counted_before, named, nth_of
+from gvlm_resources.dataset.questions.ask_frame import place
+from gvlm_resources.dataset.questions.ask_moments import FIRST_ONLY, ORDINALS, counted_before, named, nth_of
 from gvlm_resources.dataset.questions.ask_view import QUIET_NS, READABLE, View, second, value
 from gvlm_resources.timebase import NS_PER_S, Span
 
 EDGE_PX = 2.0
 SEEN_NS = 500_000_000  # of the second that is named, a text is on the screen for so long at least
-ROWS, COLUMNS = ("top", "", "bottom"), ("left", "", "right")
+THIRD = "third "
+FIRST_THIRD = f"{THIRD}0"  # what happens early is surely counted, so that most can be told of it
+TOP_LINE = 0.02  # of the height: a line that begins so high is the uppermost
 STILL_NS = 300_000_000  # message lines move up; one that is alone stands still for so long at least
-AT_EDGE = 0.05  # of the width: a text that begins there is at the left, however long it is
-CENTRED = 0.1  # of the width: how much less room a text in the middle may leave on one side than on the other
 
 
 def where(view: View) -> Iterator[Draft]:
@@ -27,23 +29,6 @@ def where(view: View) -> Iterator[Draft]:
     yield from _numbers(view)
     yield from _things(view)
     yield from _parts(view)
-
-
-def place(row: Text | Sight) -> Phrase:
-    """`at the top left`: by the ninth of the picture in which the middle of its box lies; of a line where it begins."""
-    x0, y0, x1, y1 = row.box
-    across = COLUMNS[min(2, int((x0 + x1) / 2 * 3 / row.width))]
-    if isinstance(row, Text) and _begins_left(row):
-        across = "left"
-    down = ROWS[min(2, int((y0 + y1) / 2 * 3 / row.height))]
-    name = f"{down} {across}".strip() or "middle"
-    return lambda wording: wording.places[name]
-
-
-def _begins_left(row: Text) -> bool:
-    """Whether a text begins in the left third and does not stand centred in the picture."""
-    left, right = row.box[0] / row.width, 1 - row.box[2] / row.width
-    return left < AT_EDGE or (left < 1 / 3 and right - left > CENTRED)
 
 
 def box_of(row: Text | Sight, frame_id: str, label: str) -> Box | None:
@@ -76,7 +61,11 @@ def _texts(view: View) -> Iterator[Draft]:
             at,
             (row.ocr_id,),
             (Claim("shown", at.start_ns, at.end_ns, subject=words),),
-            {"words": say.quoted(words), "time": say.clock(frame.pts_ns), "place": place(row)},
+            {
+                "words": say.quoted(words),
+                "time": say.clock(frame.pts_ns),
+                "place": place(row),
+            },
             frames=(frame.frame_id,),
             boxes=(box,),
         )
@@ -86,14 +75,25 @@ def _still(row: Text, lines: Sequence[Text]) -> Span | None:
     """The span in which a text surely stands where its box is; None where there is none.
 
     A message line moves up when one above it goes, and the one box of its row may be from any of its readings. So such
-    a line is pointed at only where it is the only one, and just after it was read first.
+    a line is pointed at only where it came as the only one: at the top it stays where it is, elsewhere just after it
+    was read first.
     """
     if row.category != MESSAGE:
+        return _inner(row)
+    if _came_at_the_top(row, lines):
         return _inner(row)
     still = Span(row.start_ns, min(row.end_ns, row.start_ns + STILL_NS))
     about = Span(max(0, row.start_ns - STILL_NS), still.end_ns + STILL_NS)
     others = (one for one in lines if one.ocr_id != row.ocr_id)
     return None if any(one.start_ns < about.end_ns and one.end_ns > about.start_ns for one in others) else still
+
+
+def _came_at_the_top(row: Text, lines: Sequence[Text]) -> bool:
+    """Whether a line is the uppermost one, and no other stood there just before or came with it."""
+    about = Span(max(0, row.start_ns - STILL_NS), row.start_ns + STILL_NS)
+    others = (one for one in lines if one.ocr_id != row.ocr_id)
+    alone = not any(one.start_ns < about.end_ns and one.end_ns > about.start_ns for one in others)
+    return alone and row.box[1] <= TOP_LINE * row.height
 
 
 def _inner(row: Text) -> Span:
@@ -107,15 +107,20 @@ def _shows(row: Text, frame: Frame) -> bool:
 
 
 def _numbers(view: View) -> Iterator[Draft]:
-    """The places of the HUD's numbers, at moments at which the number is sure."""
+    """Where the digits of the HUD's numbers are, at moments at which the number is sure.
+
+    A number that was read in the place that the game's rules give has that place as its box, which is the same all the
+    time: there is nothing to point at.
+    """
     for name, rule in view.rules.items():
         for held, at in view.calm(name) if view.varies(name) else ():
             frame = view.frame_in(at)
             row = view.number_at(rule.region, frame.pts_ns) if frame else None
-            if frame is None or row is None or row.confidence < READABLE:
+            if frame is None or row is None or row.confidence < READABLE or view.fills_its_region(row):
                 continue
             box = box_of(row, frame.frame_id, rule.words)
             if box is not None:
+                context = trend(view, held, at)
                 yield Draft(
                     WHERE,
                     "where_number",
@@ -128,9 +133,12 @@ def _numbers(view: View) -> Iterator[Draft]:
                         "time": say.clock(frame.pts_ns),
                         "place": place(row),
                         "value": say.number(held.value),
+                        "context": context.words,
                     },
                     frames=(frame.frame_id,),
                     boxes=(box,),
+                    more_claims=context.claims,
+                    more_evidence=context.evidence,
                 )
 
 
@@ -160,25 +168,31 @@ def _things(view: View) -> Iterator[Draft]:
             },
             frames=(frame_id,),
             boxes=(box,),
+            lengths=LENGTHS[:2],
         )
 
 
 def _parts(view: View) -> Iterator[Draft]:
-    """The third of the video in which something is, where it is not near to the next third."""
+    """The third of the video in which something is, where it is not near to the next third: each third in turn."""
     third_ns = view.facts.duration_ns // 3
     if third_ns < 2 * QUIET_NS + NS_PER_S:
         return
     for kind, subject in named(view):
         events = view.of_kind(kind, subject)
-        for nth, event in enumerate(events[:2], 1):
-            if kind in FIRST_ONLY and nth > 1:
+        places = [*enumerate(events[:ORDINALS], 1), *([(-1, events[-1])] if len(events) > 1 else ())]
+        for nth, event in places:
+            if kind in FIRST_ONLY and nth != 1:
                 break
             part = min(2, event.start_ns // third_ns)
             span = Span(part * third_ns, view.facts.duration_ns if part == 2 else (part + 1) * third_ns)
             inside = Span(span.start_ns + QUIET_NS, span.end_ns - QUIET_NS)
-            if inside.contains(event.start_ns) and view.timed(event) and counted_before(view, events[:nth]):
+            counted = events if nth == -1 else events[:nth]
+            after = Span(event.start_ns, view.facts.duration_ns)
+            if nth == -1 and view.unread.under_kind(kind, after):
+                continue
+            if inside.contains(event.start_ns) and view.timed(event) and counted_before(view, counted):
                 draft = nth_of(view, event, nth, topic="where_part", kind=WHERE)
-                yield replace(draft, fields=draft.fields | {"part": _part(part)}, more_claims=())
+                yield replace(draft, about=f"{THIRD}{part}", fields=draft.fields | {"part": _part(part)})
 
 
 def _part(number: int) -> Phrase:

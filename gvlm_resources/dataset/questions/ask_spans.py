@@ -1,7 +1,7 @@
 """What a span of the video comes to (pure).
 
-Where everything that counts is sure, a summary is complete: what was taken and how often, how many hits, which weapons.
-Where it is not, in a fight for one, it names what is sure and says that there was more.
+A summary tells what happened in its order, with the times, each thing once. Where everything that counts is sure, it is
+complete; where it is not, in a fight for one, it tells what is sure and ends by saying that there was more.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
-from gvlm_resources.dataset.facts import Event, Held
+from gvlm_resources.dataset.facts import Event
 from gvlm_resources.dataset.pairs import LENGTHS, SUMMARY, Claim
 from gvlm_resources.dataset.questions import ask_draft as say
+from gvlm_resources.dataset.questions.ask_context import Context, compared
 from gvlm_resources.dataset.questions.ask_draft import Draft, Phrase
 from gvlm_resources.dataset.questions.ask_moments import QUIET_KINDS, covers, quiet
 from gvlm_resources.dataset.questions.ask_view import QUIET_NS, View, count, moment, starting_in, value
@@ -41,104 +43,139 @@ class Part:
 
 def summary(view: View) -> Iterator[Draft]:
     happenings = [event for event in view.happenings if event.kind in COUNTED]
-    health = list(view.calm("health")) if view.rules else []
     told: set[tuple[str, ...]] = set()
-    for span in view.stretches(LENGTHS_S, step_s=STEP_S):
-        events = starting_in(happenings, span)
-        key = say.ids_of(events)  # the same events in a stretch a second later are no other summary
-        if key in told or len(events) > MOST_EVENTS:
-            continue
-        if (draft := _complete(view, span, events, health) if view.rules else _counted(view, span, events)) is not None:
-            told.add(key)
-            yield draft
-    if view.rules:
-        yield from _fights(view, happenings, told, health)
+    for whole, spans in ((True, view.stretches(LENGTHS_S, step_s=STEP_S)), (False, view.stretches())):
+        for span in spans:
+            events = starting_in(happenings, span)
+            key = say.ids_of(events)  # the same events in a stretch a second later are no other summary
+            if key in told or len(events) > MOST_EVENTS or not (view.rules or whole):
+                continue
+            draft = _play(view, span, events, whole=whole) if view.rules else _counted(view, span, events)
+            if draft is not None:
+                told.add(key)
+                yield draft
     for span in view.stretches():
         if not any(view.of_kind(kind, span=span) for kind in BUSY) and not _loud(view, span) and quiet(view, span):
             yield _quiet(view, span)
 
 
-def _fights(
-    view: View, happenings: Sequence[Event], told: set[tuple[str, ...]], health: Sequence[tuple[Held, Span]]
-) -> Iterator[Draft]:
-    """Stretches of which not everything can be counted."""
-    for span in view.stretches():
-        events = starting_in(happenings, span)
-        key = say.ids_of(events)
-        if key in told:
-            continue
-        told.add(key)
-        if (draft := _among(view, span, events, health)) is not None:
-            yield draft
+def _play(view: View, span: Span, events: Sequence[Event], *, whole: bool) -> Draft | None:
+    """What the player did and suffered in a stretch, in its order.
 
-
-def _complete(view: View, span: Span, events: Sequence[Event], health: Sequence[tuple[Held, Span]]) -> Draft | None:
-    """All that happened in a stretch, where all of it is sure."""
-    if not all(view.countable(kind, span) for kind in _kinds(view)):
-        return None
-    shots = {event.subject for event in view.of_kind("shot", span=span)}
+    `whole` asks for stretches in which all that counts is sure; of others, such as fights, what is sure is told.
+    """
+    events = [event for event in events if event.kind not in UNTOLD]
     fired = _weapons(view, span)
-    if shots - {event.subject for event in fired}:
+    sure = [event for event in events if view.timed(event)]
+    all_fired = {event.subject for event in view.of_kind("shot", span=span)} <= {shot.subject for shot in fired}
+    all_told = all_fired and len(sure) == len(events)
+    if whole and not (all_told and all(view.countable(kind, span) for kind in _kinds(view))):
         return None
-    told = [event for event in events if event.kind not in UNTOLD]
-    parts = [*_taken(view, span), *_fired(fired), *_hits(view, span), *_ends(view, span)]
-    if fired and not told and quiet(view, span):
-        parts += [Part(_words("spared"), tuple(count(kind, span, 0) for kind in QUIET_KINDS), ())]
-    return _told(view, "summary_play", span, told, parts, health) if parts else None
+    steps = _runs(sorted([*sure, *fired], key=lambda event: event.start_ns))
+    if not (1 if whole else LEAST_AMONG) <= len(steps) <= MOST_TOLD or not (whole or sure):
+        return None
+    if whole and not events:
+        return _spared(view, span, fired) if quiet(view, span) else None
+    brief = [*_taken(view, span), *_fired(view, fired), *_hits(view, span), *_ends(view, span)]
+    left_out = not all_told or any(view.unread.under_kind(kind, span) for kind in (*_kinds(view), "shot"))
+    topic = "summary_among" if left_out else "summary_play"
+    return _told(view, topic, span, steps, brief if whole else _some(view, steps))
 
 
 def _kinds(view: View) -> list[str]:
     return [kind for kind in COUNTED if kind in view.kinds and kind not in UNTOLD]
 
 
-def _among(view: View, span: Span, events: Sequence[Event], health: Sequence[tuple[Held, Span]]) -> Draft | None:
-    """What of a stretch is sure, each with its moment, where there was more."""
-    sure = [event for event in events if event.kind not in UNTOLD and view.timed(event)]
-    items = list({event.subject: event for event in reversed(sure) if event.kind == "pickup"}.values())[::-1]
-    items = items[:MOST_NAMED]
-    hits = [event for event in sure if event.kind == "damage"][:1]
-    deaths = [event for event in sure if event.kind == "death" and event.subject][:1]
-    returns = [event for event in sure if event.kind == "respawn"][:1]
-    parts = [
-        *([Part(_words("picked", items=_listed(items)), _moments(items), say.ids_of(items))] if items else ()),
-        *_fired(_weapons(view, span)),
-        *(Part(_words("hit_some"), _moments([hit]), (hit.event_id,)) for hit in hits),
-        *(Part(_killed(death), _killing(death), (death.event_id,)) for death in deaths),
-        *(Part(_words("respawn"), _moments([back]), (back.event_id,)) for back in returns),
-    ]
-    parts.sort(key=lambda part: min(claim.start_ns for claim in part.claims))
-    told = sorted([*items, *hits, *deaths, *returns], key=lambda event: event.start_ns)
-    return _told(view, "summary_among", span, told, parts, health) if len(parts) >= LEAST_AMONG else None
+def _runs(events: Sequence[Event]) -> list[list[Event]]:
+    """Events in their order, those that are the same one after another together."""
+    return [list(run) for _, run in groupby(events, key=lambda event: (event.kind, event.subject))]
 
 
-def _told(
-    view: View,
-    topic: str,
-    span: Span,
-    told: Sequence[Event],
-    parts: Sequence[Part],
-    health: Sequence[tuple[Held, Span]],
-) -> Draft:
-    whole = [*parts, *_health(health, span)]
-    sure = 0 < len(told) <= MOST_TOLD and all(view.timed(event) for event in told)
+def _some(view: View, steps: Sequence[Sequence[Event]]) -> list[Part]:
+    """What of a stretch is sure in few words, each thing once."""
+    events = [event for step in steps for event in step]
+    items = list({event.subject: event for event in reversed(events) if event.kind == "pickup"}.values())[::-1]
+    parts = [Part(_words("picked", items=_listed(items[:MOST_NAMED])), (), ())] if items else []
+    parts += _fired(view, [event for event in events if event.kind == "shot"])
+    for kind, words in (("damage", _words("hit_some")), ("secret", _words("secret_some"))):
+        parts += [Part(words, (), ())] if any(event.kind == kind for event in events) else []
+    deaths = [event for event in events if event.kind == "death"]
+    parts += [Part(_killed(deaths[0]) if deaths[0].subject else _words("died"), (), ())] if deaths else []
+    parts += [Part(_words("respawn"), (), ())] if any(event.kind == "respawn" for event in events) else []
+    return parts
+
+
+def _told(view: View, topic: str, span: Span, steps: Sequence[Sequence[Event]], brief: Sequence[Part]) -> Draft:
+    events = [event for step in steps for event in step]
+    health = _health(view, span)
+    claims = [claim for part in brief for claim in part.claims]
+    claims += [_claimed(event) for event in events]
     return Draft(
         SUMMARY,
         topic,
-        " ".join(dict.fromkeys(event.kind for event in told)),
+        " ".join(dict.fromkeys(event.kind for event in events)),
         span,
-        tuple(dict.fromkeys(name for part in whole for name in part.evidence)),
-        tuple(dict.fromkeys(claim for part in whole for claim in part.claims)),
+        say.ids_of(events),
+        tuple(dict.fromkeys(claims)),
         {
             "start": say.clock(span.start_ns),
             "end": say.clock(span.end_ns),
-            "brief": _all(part.words for part in parts),
-            "parts": _all(part.words for part in whole),
-            "sentences": say.sentences(told),
+            "brief": _all(part.words for part in brief),
+            "steps": _all(_step(view, step) for step in steps),
+            "sentences": _sentences(view, steps),
+            "context": health.words,
         },
-        at_ns=tuple(event.start_ns for event in told) or (span.middle_ns,),
-        lengths=LENGTHS if sure else LENGTHS[:2],
-        more_claims=_moments(told),
-        more_evidence=say.ids_of(told),
+        at_ns=tuple(event.start_ns for event in events),
+        more_claims=health.claims,
+        more_evidence=health.evidence,
+    )
+
+
+def _claimed(event: Event) -> Claim:
+    """Its moment; of a death with what killed the player, where that is told."""
+    return replace(moment(event), subject=event.subject) if event.kind == "death" else moment(event)
+
+
+def _step(view: View, step: Sequence[Event]) -> Phrase:
+    """`was hit at 00:12 and 00:14`."""
+    event, times = step[0], say.clocks([one.start_ns for one in step])
+    match event.kind:
+        case "pickup":
+            return _words("step_pickup", items=say.quoted(event.subject), time=times)
+        case "shot":
+            return _words("step_shot", weapons=_weapon(view, event), time=times)
+        case "death" if event.subject:
+            return _words("step_killed", by=lambda wording: wording.cause(event.subject), time=times)
+        case _:
+            return _words(f"step_{event.kind}", time=times)
+
+
+def _sentences(view: View, steps: Sequence[Sequence[Event]]) -> Phrase:
+    def worded(wording: Wording) -> str:
+        return " ".join(_sentence(view, step)(wording) for step in steps)
+
+    return worded
+
+
+def _sentence(view: View, step: Sequence[Event]) -> Phrase:
+    event, times = step[0], say.clocks([one.start_ns for one in step])
+    if event.kind == "death" and event.subject:
+        return say.form("death", "at_by", time=times, by=lambda wording: wording.cause(event.subject))
+    return say.told(view, event, "at", time=times)
+
+
+def _spared(view: View, span: Span, fired: Sequence[Event]) -> Draft:
+    """A stretch in which the player fired and nothing else happened."""
+    nothing = tuple(count(kind, span, 0) for kind in QUIET_KINDS)
+    spared = [Part(_words(key), nothing, ()) for key in ("spared_hurt", "spared_taken")]
+    draft = _told(view, "summary_play", span, _runs(fired), [*_fired(view, fired), *spared])
+    return replace(
+        draft,
+        fields={
+            **draft.fields,
+            "steps": _all([*(_step(view, [shot]) for shot in fired), *(part.words for part in spared)]),
+            "sentences": lambda wording: f"{_sentences(view, _runs(fired))(wording)} {wording.context['spared']}",
+        },
     )
 
 
@@ -187,42 +224,32 @@ def _weapons(view: View, span: Span) -> list[Event]:
     return list(first.values())
 
 
-def _fired(shots: Sequence[Event]) -> Iterator[Part]:
+def _fired(view: View, shots: Sequence[Event]) -> Iterator[Part]:
     if shots:
-        yield Part(_words("fired", weapons=_all(_weapon(shot) for shot in shots)), _moments(shots), say.ids_of(shots))
+        words = _words("fired", weapons=_all(_weapon(view, shot) for shot in shots))
+        yield Part(words, tuple(moment(shot) for shot in shots), say.ids_of(shots))
 
 
-def _health(health: Sequence[tuple[Held, Span]], span: Span) -> Iterator[Part]:
+def _weapon(view: View, shot: Event) -> Phrase:
+    """A weapon as what is fired; by its ammunition where it may be one of several."""
+    rule = view.ammunition_of(shot)
+    if rule is None:
+        return lambda wording: wording.fired(shot.subject)
+    return lambda wording: wording.weapon_of.format(name=wording.ammunition_of(rule.name, rule.words))
+
+
+def _health(view: View, span: Span) -> Context:
     """The health at the first and the last second of the stretch in which it is sure, where the two differ."""
+    health = view.sure_seconds("health")
     first = bisect_left(health, span.start_ns, key=lambda one: one[1].start_ns)
-    seconds = health[first : bisect_left(health, span.end_ns, key=lambda one: one[1].start_ns)]
+    seconds = health[first : bisect_left(health, span.end_ns, key=lambda one: one[1].end_ns, lo=first)]
     if len(seconds) < 2 or seconds[0][0].value == seconds[-1][0].value:
-        return
-    (before, start), (after, end) = seconds[0], seconds[-1]
-    words = _words(
-        "health",
-        before=say.number(before.value),
-        after=say.number(after.value),
-        start=say.clock(start.start_ns),
-        end=say.clock(end.start_ns),
-    )
-    yield Part(words, (value(before, start), value(after, end)), (before.state_id, after.state_id))
-
-
-def _moments(events: Iterable[Event]) -> tuple[Claim, ...]:
-    return tuple(moment(event) for event in events)
-
-
-def _killing(death: Event) -> tuple[Claim, ...]:
-    return (replace(moment(death), subject=death.subject),)
+        return Context()
+    return compared(view, seconds[0], seconds[-1])
 
 
 def _killed(death: Event) -> Phrase:
     return _words("died_by", by=lambda wording: wording.cause(death.subject))
-
-
-def _weapon(shot: Event) -> Phrase:
-    return lambda wording: wording.fired(shot.subject)
 
 
 def _listed(events: Sequence[Event]) -> Phrase:
@@ -266,11 +293,11 @@ def _counted(view: View, span: Span, events: Sequence[Event]) -> Draft | None:
             "start": say.clock(span.start_ns),
             "end": say.clock(span.end_ns),
             "counts": _all(say.counted(kind, "counted_", number) for kind, number in found.items()),
-            "sentences": say.sentences(told),
+            "sentences": say.sentences(view, told),
         },
         at_ns=tuple(event.start_ns for event in told),
         lengths=LENGTHS if sure else LENGTHS[:2],
-        more_claims=_moments(told),
+        more_claims=tuple(moment(event) for event in told),
     )
 
 

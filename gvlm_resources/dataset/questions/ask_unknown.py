@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gvlm_resources.dataset.pairs import UNANSWERABLE, Claim
 from gvlm_resources.dataset.questions import ask_draft as say
 from gvlm_resources.dataset.questions.ask_draft import Draft
-from gvlm_resources.dataset.questions.ask_view import View, count
+from gvlm_resources.dataset.questions.ask_view import View, count, moment, second
 from gvlm_resources.dataset.questions.wording import load
 from gvlm_resources.timebase import NS_PER_S, Span
 
@@ -19,6 +19,26 @@ def unanswerable(view: View) -> Iterator[Draft]:
     yield from _untold(view)
     yield from _presupposed(view)
     yield from _beyond(view)
+    yield from _dealt(view)
+
+
+def _dealt(view: View) -> Iterator[Draft]:
+    """Who dealt a hit that nothing names: only of a death does a message say what it was."""
+    for event in view.happenings:
+        named = view.of_kind("death", span=Span(event.start_ns, event.start_ns + 3 * NS_PER_S))
+        if event.kind != "damage" or named or not view.timed(event):
+            continue
+        at = second(event.start_ns)
+        yield Draft(
+            UNANSWERABLE,
+            "unknown_hit",
+            "hit",
+            say.until(event),
+            say.rows_of(view, event),
+            (moment(event), Claim("unknown", at.start_ns, at.end_ns, subject="who or what dealt the hit")),
+            {"time": say.clock(event.start_ns)},
+            at_ns=(event.start_ns,),
+        )
 
 
 def _untold(view: View) -> Iterator[Draft]:

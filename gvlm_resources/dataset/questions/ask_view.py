@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
+from gvlm_resources.dataset.claims import readings
 from gvlm_resources.dataset.facts import Event, Facts, Frame, Held, Text
 from gvlm_resources.dataset.grounding.grounding_unread import Unread
 from gvlm_resources.dataset.pairs import Claim
@@ -28,6 +29,7 @@ APART_NS = 250_000_000  # hits or shots nearer to each other may have been read 
 HIDDEN_NS = NS_PER_S  # so near to a shot, the number that an item raises may hold another shot in the same step
 # A hit this heavy colours the picture, and for a second or two the old number or none is read.
 HEAVY, SHAKEN_NS = 45, 3_000_000_000
+REGION_PX = 2.0  # a box as near to a region's as this is that region
 READABLE = 0.9  # confidence of a text that is quoted
 LETTERS = 4  # a quoted text has as many at least
 STRETCHES_S = (10, 20, 30)
@@ -36,6 +38,8 @@ HIDDEN_BY_DEATH = ("shot", "damage")  # the last ones before it are not shown, o
 NAMED = frozenset(
     {"pickup", "shot", "weapon_change", "sound", "entity"}
 )  # kinds that are always told with their subject
+WEAPONS = ("shot", "weapon_change")  # kinds whose subject is a weapon
+SEVERAL = " or "  # in the name of a weapon that is one of several
 SHAKEN = ("damage", "death", "heal")  # kinds that are read off the number that a hit lowers
 PARTS_OF = {"heal": "pickup", "armor": "pickup", "damage": "death"}  # told at once with the other, they are one
 NOTABLE = ("death", "respawn", "pickup", "damage", "heal", "armor", "weapon_change", "secret")
@@ -82,6 +86,15 @@ class View:
 
     def sure(self, event: Event) -> bool:
         """Whether it surely happened, is what it is called, and when it is said to have been."""
+        if event not in self._sure:
+            self._sure[event] = self._is_sure(event)
+        return self._sure[event]
+
+    @cached_property
+    def _sure(self) -> dict[Event, bool]:
+        return {}
+
+    def _is_sure(self, event: Event) -> bool:
         if event.confidence < self.min_confidence:
             return False
         if event.kind == "pickup" and not self._taken_for_sure(event):
@@ -123,6 +136,12 @@ class View:
                 return rule
         return None
 
+    def ammunition_of(self, event: Event) -> VariableRule | None:
+        """The ammunition of a weapon that is only known as one of several; None where its name says which it is."""
+        if event.kind not in WEAPONS or SEVERAL not in event.subject:
+            return None
+        return next((rule for rule in self.rules.values() if rule.used_by == event.subject), None)
+
     def timed(self, event: Event) -> bool:
         """Whether the second in which it starts is sure too."""
         return self.sure(event) and EDGE_NS <= event.start_ns % NS_PER_S <= NS_PER_S - EDGE_NS
@@ -136,6 +155,18 @@ class View:
 
     def events_in(self, span: Span) -> Sequence[Event]:
         return starting_in(self.facts.events, span)
+
+    def events_made_of(self, row_id: str) -> Sequence[Event]:
+        """The events that a row is evidence of."""
+        return self._made_of.get(row_id, ())
+
+    @cached_property
+    def _made_of(self) -> dict[str, list[Event]]:
+        found: dict[str, list[Event]] = {}
+        for event in self.facts.events:
+            for name in event.evidence:
+                found.setdefault(name, []).append(event)
+        return found
 
     def held_in(self, variable: str, span: Span) -> Sequence[Held]:
         """The spans of one value that a span touches; those of one variable never overlap."""
@@ -171,6 +202,15 @@ class View:
         rows = self._texts_of.get(region, [])
         at = bisect_right(rows, ns, key=lambda row: row.start_ns) - 1
         return rows[at] if at >= 0 and rows[at].end_ns > ns and rows[at].category == "number" else None
+
+    def fills_its_region(self, text: Text) -> bool:
+        """Whether the box of a number is the place that the game's rules give, not what its digits take up."""
+        region = next((one for one in self.facts.game.hud if one.name == text.region), None)
+        if region is None:
+            return False
+        sizes = (text.width, text.height, text.width, text.height)
+        given = [part * size for part, size in zip(region.box, sizes, strict=True)]
+        return all(abs(own - part) <= REGION_PX for own, part in zip(text.box, given, strict=True))
 
     def countable(self, kind: str, span: Span, *, subject: str = "") -> bool:
         """Whether the events of a kind that start in a span can be counted: all sure, none near its ends, no burst."""
@@ -225,6 +265,16 @@ class View:
                 if not self.hit_near(second) and not self.unread.under([variable], second):
                     yield held, second
 
+    def sure_seconds(self, variable: str) -> Sequence[tuple[Held, Span]]:
+        """What `calm` gives, in the order of time."""
+        if variable not in self._sure_seconds:
+            self._sure_seconds[variable] = list(self.calm(variable))
+        return self._sure_seconds[variable]
+
+    @cached_property
+    def _sure_seconds(self) -> dict[str, list[tuple[Held, Span]]]:
+        return {}
+
     def hit_near(self, span: Span) -> bool:
         return _near(self._hits, span.start_ns, QUIET_NS, until=span.end_ns)
 
@@ -264,11 +314,21 @@ class View:
         return replace(text, end_ns=min(text.end_ns, text.start_ns + ns_from_s(self.facts.game.feed.shown_s)))
 
     def _canonical(self, text: Text) -> str:
-        """The game's own spelling of the message that a line of the HUD was read as; empty where letters are off."""
+        """The game's own spelling of the message that a line of the HUD was read as; empty where letters are off.
+
+        A line of which some letters were misread is that message where a number rose with it, as the message says.
+        """
         if text.category != "message":
             return ""
         read = _letters(text.text)
-        return next((words for words in self._messages if _letters(words) == read), "")
+        exact = next((words for words in self._messages if _letters(words) == read), "")
+        return exact or self._confirmed(text)
+
+    def _confirmed(self, text: Text) -> str:
+        known = readings(text, self.facts.game)[1:]
+        events = [event for event in self.events_made_of(text.ocr_id) if "state" in event.sources and self.sure(event)]
+        rules = {rule.pattern for event in events if (rule := self.message_of(event))}
+        return next((words for words in self._messages if words in rules and _letters(words) in known), "")
 
     @cached_property
     def _messages(self) -> tuple[str, ...]:

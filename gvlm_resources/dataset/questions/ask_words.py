@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from gvlm_resources.dataset.facts import Text
-from gvlm_resources.dataset.pairs import SAID_OR_SHOWN, Claim
+from gvlm_resources.dataset.claims import MESSAGE
+from gvlm_resources.dataset.facts import Event, Text
+from gvlm_resources.dataset.pairs import LENGTHS, SAID_OR_SHOWN, Claim
 from gvlm_resources.dataset.questions import ask_draft as say
+from gvlm_resources.dataset.questions.ask_context import NEIGHBOURS, Context, around, message_behind, of_event
 from gvlm_resources.dataset.questions.ask_draft import Draft
-from gvlm_resources.dataset.questions.ask_places import place
-from gvlm_resources.dataset.questions.ask_view import LETTERS, View, count, moment, second
+from gvlm_resources.dataset.questions.ask_frame import place
+from gvlm_resources.dataset.questions.ask_view import EARLY_NS, LETTERS, View, count, moment, second
 from gvlm_resources.timebase import NS_PER_S, Span
 
 CLEAR_SOUND = 0.9  # score of a sound that is stated
@@ -29,10 +31,68 @@ def _shown(view: View) -> Iterator[Draft]:
     for row, words in texts:
         at = second((row.start_ns + row.end_ns) // 2)
         if _readable_alone(view, row, at):
-            yield _text("shown_message", row, words, at)
+            yield _text(view, "shown_message", row, words, at)
         if words not in first and not view.rules:
-            yield _text("shown_when", row, words, second(row.start_ns))
+            yield _text(view, "shown_when", row, words, second(row.start_ns))
         first.add(words)
+    yield from _come_up(view, texts)
+    yield from _several(view, texts)
+
+
+def _come_up(view: View, texts: Sequence[tuple[Text, str]]) -> Iterator[Draft]:
+    """The one line that came up in a second, by the event that it tells of."""
+    for row, words in texts:
+        event = message_behind(view, row.ocr_id)
+        if event is None or abs(event.start_ns - row.start_ns) > EARLY_NS:
+            continue
+        at = second(event.start_ns)
+        wide = Span(max(0, at.start_ns - EARLY_NS), at.end_ns + EARLY_NS)
+        others = [one for one in view.facts.texts if one.category == row.category and wide.contains(one.start_ns)]
+        if len(others) == 1 and len(view.of_kind(event.kind, span=wide)) == 1:
+            yield _text(view, "shown_new", row, words, at)
+
+
+def _several(view: View, texts: Sequence[tuple[Text, str]]) -> Iterator[Draft]:
+    """All lines that can be read in a second, from the top, where each of them stands there all through it."""
+    told: set[tuple[str, ...]] = set()
+    for row, _ in texts:
+        at = Span(-(-row.start_ns // NS_PER_S) * NS_PER_S, -(-row.start_ns // NS_PER_S) * NS_PER_S + NS_PER_S)
+        wide = Span(max(0, at.start_ns - EARLY_NS), at.end_ns + EARLY_NS)
+        lines = [one for one in view.facts.texts if one.category == row.category and _on(one, at)]
+        whole = [(one, words) for one, words in texts if one.start_ns <= wide.start_ns and wide.end_ns <= one.end_ns]
+        whole.sort(key=lambda one: one[0].start_ns if one[0].category == MESSAGE else one[0].box[1])  # newest below
+        names = tuple(one.ocr_id for one, _ in whole)
+        if len(whole) < 2 or len(lines) != len(whole) or names in told or len({words for _, words in whole}) < 2:
+            continue
+        told.add(names)
+        yield _lines(view, whole, at)
+
+
+def _lines(view: View, lines: Sequence[tuple[Text, str]], at: Span) -> Draft:
+    events = [event for row, _ in lines if (event := message_behind(view, row.ocr_id))]
+    events.sort(key=lambda event: event.start_ns)
+    quotes = [words for _, words in lines]
+    return Draft(
+        SAID_OR_SHOWN,
+        "shown_lines",
+        "lines",
+        at,
+        tuple(row.ocr_id for row, _ in lines),
+        tuple(Claim("shown", at.start_ns, at.end_ns, subject=words) for words in dict.fromkeys(quotes)),
+        {
+            "lines": lambda wording: wording.listed([wording.quote(words) for words in quotes]),
+            "time": say.clock(at.start_ns),
+            "sentences": say.sentences(view, events),
+        },
+        at_ns=(at.middle_ns,),
+        lengths=LENGTHS if events else LENGTHS[:2],
+        more_claims=tuple(moment(event) for event in events),
+        more_evidence=say.ids_of(events),
+    )
+
+
+def _on(text: Text, at: Span) -> bool:
+    return text.start_ns < at.end_ns and at.start_ns < text.end_ns
 
 
 def _readable_alone(view: View, row: Text, at: Span) -> bool:
@@ -49,7 +109,9 @@ def _readable_alone(view: View, row: Text, at: Span) -> bool:
     return not others and row.start_ns <= at.start_ns and at.end_ns <= row.end_ns
 
 
-def _text(topic: str, row: Text, words: str, at: Span) -> Draft:
+def _text(view: View, topic: str, row: Text, words: str, at: Span) -> Draft:
+    event = message_behind(view, row.ocr_id)
+    context = of_event(view, event) + (around(view, event) if event else Context())
     return Draft(
         SAID_OR_SHOWN,
         topic,
@@ -57,8 +119,15 @@ def _text(topic: str, row: Text, words: str, at: Span) -> Draft:
         at,
         (row.ocr_id,),
         (Claim("shown", at.start_ns, at.end_ns, subject=words),),
-        {"words": say.quoted(words), "time": say.clock(at.start_ns), "place": place(row)},
+        {
+            "words": say.quoted(words),
+            "time": say.clock(at.start_ns),
+            "place": place(row),
+            "context": context.words,
+        },
         at_ns=(at.middle_ns,),
+        more_claims=context.claims,
+        more_evidence=context.evidence,
     )
 
 
@@ -105,6 +174,7 @@ def _heard(view: View) -> Iterator[Draft]:
         heard = [one for one in view.facts.sounds if one.start_ns < at.end_ns and one.end_ns > at.start_ns]
         if len(heard) != 1 or heard[0].text:
             continue
+        context = _meanwhile(view, event)
         yield Draft(
             SAID_OR_SHOWN,
             "heard_at",
@@ -112,6 +182,17 @@ def _heard(view: View) -> Iterator[Draft]:
             Span(event.start_ns, event.end_ns),
             say.rows_of(view, event),
             (moment(event),),
-            {"name": say.quoted(event.subject), "time": say.clock(event.start_ns)},
+            {"name": say.quoted(event.subject), "time": say.clock(event.start_ns), "context": context.words},
             at_ns=(event.start_ns,),
+            lengths=context.lengths,
+            more_claims=context.claims,
+            more_evidence=context.evidence,
+            tier=1,
         )
+
+
+def _meanwhile(view: View, event: Event) -> Context:
+    """What happened in that second, or else what came before and after."""
+    at = second(event.start_ns)
+    told = [one for one in view.events_in(at) if one.kind in (*NEIGHBOURS, "shot") and view.timed(one)]
+    return of_event(view, told[0]) if told else around(view, event)

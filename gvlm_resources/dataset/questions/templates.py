@@ -2,15 +2,15 @@
 
 Each kind of question has a module that drafts what can be asked and what the rows answer; the words of each language
 stand in `wording/`. Drafts are taken in turn: one of each sort of question, of each kind of event or number, from all
-over the video. One fact is told once, and a second time only behind all others; that nothing happened is told by a
-third of a kind's pairs at most. Twice as many as the quota asks for come out, the first ones first, because a check
-takes some away.
+over the video. One fact is told once, and a second time only behind all others. Of what is easy to ask, such as that
+nothing happened, a share of a kind's pairs at most is told (`SHARES`). Twice as many as the quota asks for come out,
+the first ones first, because a check takes some away.
 """
 
 from __future__ import annotations
 
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import cycle, zip_longest
 from typing import TypeVar
@@ -41,6 +41,7 @@ from gvlm_resources.dataset.questions import (
     ask_unknown,
     ask_values,
     ask_words,
+    ask_yes_no,
 )
 from gvlm_resources.dataset.questions.ask_draft import Draft
 from gvlm_resources.dataset.questions.ask_view import View
@@ -48,12 +49,24 @@ from gvlm_resources.dataset.questions.wording import Wording, load
 from gvlm_resources.settings import SynthesisSettings
 from gvlm_resources.timebase import NS_PER_S, Span
 
-VERSION = "3"
+VERSION = "4"
 MADE_BY = f"templates@{VERSION}"
 SPARE = 2  # candidates for each pair that the quota asks for
 QUOTA_NS = 600 * NS_PER_S  # what a quota is for
 OFTENEST = 2  # pairs about one fact, in other words; the second where too little else can be asked
-NOTHING_SHARE = 3  # one in so many pairs of a kind may say that there was nothing
+# One in so many pairs of a kind at most: that there was nothing (of what is said or shown less), a count of 0 or 1, the
+# place of a number, something in the first third, what a shot used up or lowered, an answer by yes or no.
+SHARES: Mapping[str, int] = {
+    "nothing": 3,
+    "nothing said": 5,
+    "few": 3,
+    "where_number": 4,
+    "first third": 2,
+    "what_spent": 6,
+    "why_fall": 6,
+    "yes_no": 7,
+}
+LENGTHS_IN_TURN = ("short", "medium", "long", "medium", "long")  # of answers: a phrase is the least of a lesson
 FIGURES = ("count", "sum", "value", "lowest", "highest")  # claims that hold over any span with the same rows in it
 
 Item = TypeVar("Item")
@@ -89,16 +102,17 @@ def _of_kind(kind: str, view: View, settings: SynthesisSettings) -> Iterator[Pai
     drafts = varied(WRITERS[kind](view), chance)
     for language in settings.languages:
         chance = random.Random(f"{settings.seed}/{view.facts.video_id}/{kind}/{language}")
-        yield from _worded(drafts, view, load(language), wanted, chance)
+        yes = random.Random(f"{settings.seed}/{view.facts.video_id}/{language}/yes").random() < 0.5
+        yield from _worded(drafts, view, load(language), wanted, chance, yes=yes == (kind != STATE))
 
 
 def _worded(
-    drafts: Sequence[Draft], view: View, wording: Wording, wanted: int, chance: random.Random
+    drafts: Sequence[Draft], view: View, wording: Wording, wanted: int, chance: random.Random, *, yes: bool
 ) -> Iterator[Pair]:
     """The first `wanted` drafts in words, no question asked twice."""
     asked: set[str] = set()
     phrasings = _Phrasings(wording, chance)
-    for draft in _with_few_of_nothing(_facts_first(drafts)):
+    for draft in _within_shares(_facts_first(drafts), yes=yes):
         pair = _pair(draft, view, phrasings)
         if pair is None or pair.question in asked:
             continue
@@ -121,6 +135,8 @@ def _fact(draft: Draft) -> Hashable:
     """What a draft tells, whatever stretch of the video its question names."""
     if draft.topic == "where_number":
         return draft.topic, draft.about  # its place never changes
+    if ask_yes_no.is_one(draft):
+        return "yes or no", draft.topic, draft.evidence
     pointed = [claim for claim in draft.claims if claim.what not in ("count", "sum")]
     told = [
         (claim.what, claim.kind, claim.subject, claim.value, -1 if claim.what in FIGURES else claim.start_ns)
@@ -130,19 +146,50 @@ def _fact(draft: Draft) -> Hashable:
     return frozenset(told), draft.evidence if figures else ()
 
 
-def _with_few_of_nothing(drafts: Iterable[Draft]) -> Iterator[Draft]:
-    """Those that say that there was nothing wait until enough others have come; the rest of them is left out."""
-    waiting: deque[Draft] = deque()
-    number = nothing = 0
+def _within_shares(drafts: Iterable[Draft], *, yes: bool) -> Iterator[Draft]:
+    """Those of which there may be only a share wait until enough others have come; the rest of them is left out.
+
+    Where there is nothing else to tell, the first of them comes alone. Of those that are answered by yes or no, a yes
+    comes first if `yes`, and then one of each in turn.
+    """
+    waiting: dict[str, deque[Draft]] = {}
+    told: Counter[str] = Counter()
+    number = 0
     for draft in drafts:
-        if _says_nothing(draft):
-            waiting.append(draft)
-        else:
+        share = _share(draft)
+        if share is None:
             number += 1
             yield draft
-        if waiting and nothing + 1 <= max(1, (number + 1) // NOTHING_SHARE):
-            number, nothing = number + 1, nothing + 1
-            yield waiting.popleft()
+        else:
+            waiting.setdefault(share, deque()).append(draft)
+        for name, queue in waiting.items():
+            chosen = _next_of(queue, yes=yes) if told[name] + 1 <= (number + 1) // SHARES[name] else None
+            if chosen is not None:
+                queue.remove(chosen)
+                number, told[name] = number + 1, told[name] + 1
+                yes = not yes if ask_yes_no.is_one(chosen) else yes
+                yield chosen
+    if not number:
+        yield from (queue[0] for queue in list(waiting.values())[:1])
+
+
+def _next_of(queue: Iterable[Draft], *, yes: bool) -> Draft | None:
+    """The first that waits; of answers by yes or no the first one whose turn it is."""
+    wanted = (draft for draft in queue if not ask_yes_no.is_one(draft) or ask_yes_no.says_yes(draft) == yes)
+    return next(wanted, None)
+
+
+def _share(draft: Draft) -> str | None:
+    """The name of the share that a draft counts for; None where there may be any number of its like."""
+    if ask_yes_no.is_one(draft):
+        return "yes_no"
+    if draft.kind == HOW_MANY and any(claim.what == "count" and (claim.value or 0) <= 1 for claim in draft.claims):
+        return "few"
+    if _says_nothing(draft):
+        return "nothing said" if draft.kind == SAID_OR_SHOWN else "nothing"
+    if draft.about == ask_places.FIRST_THIRD:
+        return "first third"
+    return draft.topic if draft.topic in SHARES else None
 
 
 def _says_nothing(draft: Draft) -> bool:
@@ -169,7 +216,8 @@ class _Phrasings:
 
     def lengths(self, draft: Draft) -> list[str]:
         """The lengths that a draft may have, that whose turn it is first."""
-        first = self._next((draft.topic, "lengths", *draft.lengths), draft.lengths)
+        often = [length for length in LENGTHS_IN_TURN if length in draft.lengths]
+        first = self._next((draft.topic, "lengths", *draft.lengths), often)
         place = draft.lengths.index(first)
         return [*draft.lengths[place:], *draft.lengths[:place]]
 
@@ -233,10 +281,14 @@ def _weakest(evidence: Iterable[str], facts: Facts) -> float:
 
 
 def varied(drafts: Iterable[Draft], chance: random.Random) -> list[Draft]:
-    """The sorts of questions in turn, of each what it can be about in turn, of each from all over the video."""
-    groups: dict[str, dict[str, list[Draft]]] = {}
+    """Tier by tier: the sorts of questions in turn, of each what it can be about in turn, of each from all over."""
+    tiers: dict[int, dict[str, dict[str, list[Draft]]]] = {}
     for draft in drafts:
-        groups.setdefault(draft.topic, {}).setdefault(draft.about, []).append(draft)
+        tiers.setdefault(draft.tier, {}).setdefault(draft.topic, {}).setdefault(draft.about, []).append(draft)
+    return [draft for tier in sorted(tiers) for draft in _mixed(tiers[tier], chance)]
+
+
+def _mixed(groups: Mapping[str, Mapping[str, Sequence[Draft]]], chance: random.Random) -> list[Draft]:
     topics = []
     for topic in sorted(groups):
         abouts = [spread(groups[topic][about], chance) for about in sorted(groups[topic])]

@@ -1,8 +1,8 @@
 """What templates say, in each language (pure).
 
 One YAML a language in `wording/`. Every sentence stands there whole, with named fields in braces; plural forms are
-written out. What happened is worded by its kind in several forms: `clause` goes after "before" or "that", `at` is a
-sentence with its time, `noun` a phrase, `first` names the first of its kind.
+written out. What happened is worded by its kind in several forms: `clause` goes after "before" or "that", `did` is a
+sentence, `at` one with its time, `noun` a phrase, `first` names the first of its kind.
 """
 
 from __future__ import annotations
@@ -59,11 +59,14 @@ class Wording(WordingPart):
     other_variable: str
     places: Mapping[str, str]
     parts: tuple[str, str, str]
-    told: Mapping[str, str]  # how it is known: by the sources of an event
     directions: Mapping[str, str]
+    comparisons: Mapping[str, str]  # the later number by the direction it went
+    context: Mapping[str, str]  # what a long answer adds, each a sentence
     caused_by: str  # after "was killed", with the name of the game
     causes: Mapping[str, str]  # the same for subjects of deaths that are no names of the game
     weapon: str  # a weapon as what is fired
+    weapon_of: str  # the same of one that is known by its ammunition
+    ammunition: Mapping[str, str]
     summary: Mapping[str, str]  # what the player did, without saying who, to be listed
     events: Mapping[str, Mapping[str, str]]
     topics: Mapping[str, Topic]
@@ -88,6 +91,10 @@ class Wording(WordingPart):
     def fired(self, subject: str) -> str:
         """`the shotgun`: a weapon as what is fired."""
         return self.weapon.format(name=self.quote(subject), plain=plain(subject))
+
+    def ammunition_of(self, name: str, label: str) -> str:
+        """`bullets`: what a weapon uses up."""
+        return self.ammunition.get(name) or self.quote(label)
 
     def cause(self, subject: str) -> str:
         """`by “imp”`, `by a fall`: what killed the player."""

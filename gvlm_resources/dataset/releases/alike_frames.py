@@ -55,6 +55,12 @@ class FrameVectors:
         counts = np.full(len(numbers), self.dim, np.int64)
         return self._values.gather(numbers * self.dim, counts).reshape(-1, self.dim)
 
+    def cosines(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Of each pair of vectors, by their numbers (N, 2)."""
+        distinct, places = np.unique(pairs, return_inverse=True)
+        loaded = self.gather(distinct)[places.reshape(-1, 2)]
+        return cosines(loaded[:, 0], loaded[:, 1])
+
     def codes(self) -> Codes:
         """(N, BANDS): vectors near to each other have most likely one band in common."""
         if self._sum is None:

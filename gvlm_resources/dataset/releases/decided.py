@@ -1,8 +1,9 @@
 """What people decided about pairs, put into examples.
 
 A fixed pair gives its new words to every example that was made of it: the last line of what is asked, and the answer.
-The claims of the old words go. Where the new answer would copy what is asked, the example is left out, as it is where
-examples are made; another one of the same pair, which shows no timeline, may stay.
+The claims of the old words go; who made it, and the length of the answer, say what stands there now. Where the new
+answer would copy what is asked, the example is left out, as it is where examples are made; another one of the same
+pair, which shows no timeline, may stay.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ from gvlm_resources.dataset.pairs import SAID_OR_SHOWN
 from gvlm_resources.dataset.releases.release_spec import Decision
 from gvlm_resources.errors import ReleaseError
 
+FIXED = ", fixed by a reviewer"  # stands behind who made a pair first
+CHANGED = ("question", "answer", "length", "made_by", "tokens", "bytes", "digest")  # columns of a fixed example
+PHRASE_WORDS = 6
+MADE_BY_CHARS = 200  # that the format allows
+_SENTENCE_END = re.compile(r"[.!?。！？]+(?=\s|$)")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
@@ -56,6 +62,8 @@ def fixed(line: bytes, row: Mapping[str, Any], decision: Decision) -> Fixed:
     asked["value"] = f"{before}\n{question}" if before else question
     turns[-1]["value"] = answer
     value["provenance"].pop("claims", None)
+    told = {"length": length(answer), "made_by": made_by(value["provenance"]["made_by"])}
+    value["provenance"] |= told
     wrong = validate.errors(value)
     if wrong:
         raise _error(decision, wrong[0])
@@ -64,11 +72,24 @@ def fixed(line: bytes, row: Mapping[str, Any], decision: Decision) -> Fixed:
     changes = {
         "question": question,
         "answer": answer,
+        **told,
         "tokens": count_tokens("\n".join(turn["value"] for turn in turns)),
         "bytes": len(text.encode()),
         "digest": hashlib.sha256(words.encode()).hexdigest(),
     }
     return Fixed(text.encode(), changes, _copied(answer, question, before.split("\n"), row["kind"]))
+
+
+def made_by(first: str) -> str:
+    """Who made a fixed pair: it still begins with who made it first."""
+    return f"{first[: MADE_BY_CHARS - len(FIXED)]}{FIXED}"
+
+
+def length(answer: str) -> str:
+    """Of an answer in a reviewer's words, as of an imported one: several sentences, one, or a phrase of a few words."""
+    if len(_SENTENCE_END.findall(answer)) > 1:
+        return "long"
+    return "short" if len(answer.split()) <= PHRASE_WORDS else "medium"
 
 
 def _copied(answer: str, question: str, timeline: Sequence[str], kind: str) -> str:

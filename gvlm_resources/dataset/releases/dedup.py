@@ -7,14 +7,17 @@ words (alike_text) and alike frames (alike_frames) of one kind, curriculum and l
 - an example stands for one moment of another video at most, so that three deaths in the same words before the same
   picture are not taken for one death of another video.
 
+Alignment examples, which show one picture, are compared once more without their times (same_picture).
+
 `too_many_alike` then leaves so many examples of a family of alike texts, drawn by the seed.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect, insort
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -32,9 +35,7 @@ DRAW_ALIKE = 1
 PAIRS_AT_ONCE = 4_096
 CROWD = 128  # rows with one key; past it an example is compared with so many of them only
 _WITHOUT_FRAMES, _FEW, _BANDED = 1, 2, 3
-_Like = tuple[
-    float, int, float
-]  # the cosine, negative so that the nearest sorts first; the row; the index of its words
+Like = tuple[float, int, float]  # the cosine, negative so that the nearest sorts first; the row; how alike its words
 
 
 def exact(rows: Rows) -> None:
@@ -46,11 +47,26 @@ def exact(rows: Rows) -> None:
         rows.replace_by(row, stand, EXACT)
 
 
-def alike(rows: Rows, texts: Alike, vectors: FrameVectors, codes: Codes, *, threshold: float) -> None:
+@dataclass(frozen=True)
+class Compared:
+    """How many pairs of examples with alike words had their frames compared, and how many had alike frames too.
+
+    Of examples without frames the words alone are compared, so that their frames count as alike.
+    """
+
+    pairs: int = 0
+    alike: int = 0
+
+    def __add__(self, other: Compared) -> Compared:
+        return Compared(self.pairs + other.pairs, self.alike + other.alike)
+
+
+def alike(rows: Rows, texts: Alike, vectors: FrameVectors, codes: Codes, *, threshold: float) -> Compared:
     """Remove what is like a kept example before it, in words and frames."""
-    search = _Search(rows, texts, vectors, threshold)
-    for candidates in _contested(rows, texts, codes):
+    search = _AlikeWords(rows, vectors, threshold, texts=texts)
+    for candidates in contested(rows, _keys(rows, texts, codes)):
         search.video(candidates)
+    return search.compared
 
 
 def too_many_alike(rows: Rows, texts: Alike, *, most: int) -> None:
@@ -66,17 +82,17 @@ def too_many_alike(rows: Rows, texts: Alike, *, most: int) -> None:
 
 
 @dataclass(frozen=True)
-class _Keyed:
+class Keyed:
     """Rows of one video, each with the keys under which alike ones can be found."""
 
     rows: list[int]
     keys: list[list[int]]
 
 
-def _contested(rows: Rows, texts: Alike, codes: Codes) -> Iterator[_Keyed]:
-    """The rows that may be like another one, a video at a time in order."""
+def contested(rows: Rows, keyed: Iterable[tuple[NDArray[np.int64], mixing.Hashes]]) -> Iterator[Keyed]:
+    """The rows that share a key with another one, a video at a time in order."""
     found_rows, found_keys = [], []
-    for numbers, keys in _keys(rows, texts, codes):
+    for numbers, keys in keyed:
         _, places, counts = np.unique(keys, return_inverse=True, return_counts=True)
         several = counts[places] > 1
         found_rows.append(numbers[several])
@@ -89,81 +105,128 @@ def _contested(rows: Rows, texts: Alike, codes: Codes) -> Iterator[_Keyed]:
         if start < end:
             distinct, starts = np.unique(numbers[start:end], return_index=True)
             parts = np.split(keys[start:end], starts[1:])
-            yield _Keyed(distinct.tolist(), [part.tolist() for part in parts])
+            yield Keyed(distinct.tolist(), [part.tolist() for part in parts])
 
 
 def _keys(rows: Rows, texts: Alike, codes: Codes) -> Iterator[tuple[NDArray[np.int64], mixing.Hashes]]:
     """Rows and keys: two that are alike have, most likely, one key in common."""
     kept = rows.kept
     families = texts.family[texts.text[kept]].astype(np.uint64)
-    sizes = np.bincount(families.astype(np.int64))[families.astype(np.int64)]
     seen = rows.vector[kept] >= 0
     blind = kept[~seen]
     videos = rows.video[blind].astype(np.uint64)
     yield blind, mixing.joined(families[~seen], _WITHOUT_FRAMES, videos)
-    few = seen & (sizes <= FEW)
-    yield kept[few], mixing.joined(families[few], _FEW)
-    many = seen & (sizes > FEW)
-    banded = codes[rows.vector[kept[many]]].astype(np.uint64)
+    sizes = np.bincount(families.astype(np.int64))[families.astype(np.int64)]
+    yield from by_frames(kept[seen], families[seen], sizes[seen], rows, codes)
+
+
+def by_frames(
+    own: NDArray[np.int64], words: mixing.Hashes, sizes: NDArray[np.int64], rows: Rows, codes: Codes
+) -> Iterator[tuple[NDArray[np.int64], mixing.Hashes]]:
+    """Rows with frames and their keys: the words alone where `sizes` of a few have them, else with each band."""
+    few = sizes <= FEW
+    yield own[few], mixing.joined(words[few], _FEW)
+    banded = codes[rows.vector[own[~few]]].astype(np.uint64)
     for band in range(alike_frames.BANDS):
-        yield kept[many], mixing.joined(families[many], _BANDED, band, banded[:, band])
+        yield own[~few], mixing.joined(words[~few], _BANDED, band, banded[:, band])
 
 
 @dataclass
-class _Search:
-    """The kept rows found so far, by key."""
+class Search(ABC):
+    """The kept rows found so far, by key. What else than frames has to be alike is for who inherits."""
 
     rows: Rows
-    texts: Alike
     vectors: FrameVectors
     threshold: float
     # Under each key in the order in which they begin.
-    heads: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-    # What of a video a kept row stands for already: the first row of it.
-    stood_for: dict[tuple[int, int], int] = field(default_factory=dict)
+    heads: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list), kw_only=True)
+    compared: Compared = field(default=Compared(), kw_only=True)
 
-    def video(self, keyed: _Keyed) -> None:
-        found: dict[int, list[_Like]] = defaultdict(list)
+    @abstractmethod
+    def beside(self, rows: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Pairs of rows of one video with one key that are worth comparing."""
+
+    @abstractmethod
+    def words(self, pairs: NDArray[np.int64]) -> Sequence[float]:
+        """How alike the words of each pair are, 0 where they are not."""
+
+    @abstractmethod
+    def remove(self, row: int, head: int, like: Like) -> bool:
+        """Remove a row for a kept one that is like it, if that one may stand for it."""
+
+    def video(self, keyed: Keyed) -> None:
+        found: dict[int, list[Like]] = defaultdict(list)
         for pairs in _batched(self._pairs(keyed)):
             for row, like in self._alike(np.array(pairs, np.int64)):
                 found[row].append(like)
         for row in sorted(found):
-            self._decide(row, sorted(found[row]))
+            for like in sorted(found[row]):
+                if not self.rows.reason[like[1]] and self.remove(row, like[1], like):
+                    break
         for row, keys in zip(keyed.rows, keyed.keys, strict=True):
             if not self.rows.reason[row]:
                 for key in keys:
-                    insort(self.heads[key], row, key=self._begins)
+                    insort(self.heads[key], row, key=self.begins)
 
-    def _pairs(self, keyed: _Keyed) -> Iterator[tuple[int, int]]:
+    def _pairs(self, keyed: Keyed) -> Iterator[tuple[int, int]]:
         """Rows of this video with those before them that may be like them."""
         own: dict[int, list[int]] = defaultdict(list)
         for row, keys in zip(keyed.rows, keyed.keys, strict=True):
             for key in keys:
                 own[key].append(row)
-        beside: dict[int, set[int]] = defaultdict(set)
+        before: dict[int, set[int]] = defaultdict(set)
         for rows in own.values():
-            for one, other in self._of_one_moment(rows):
-                beside[max(one, other)].add(min(one, other))
+            for one, other in self.beside(rows):
+                before[max(one, other)].add(min(one, other))
         for row, keys in zip(keyed.rows, keyed.keys, strict=True):
-            before = {head for key in keys for head in self._heads(key, row)}
-            yield from ((row, other) for other in sorted(before | beside[row]))
+            heads = {head for key in keys for head in self._heads(key, row)}
+            yield from ((row, other) for other in sorted(heads | before[row]))
 
     def _heads(self, key: int, row: int) -> Sequence[int]:
         """The kept rows with a key; of many, those that begin closest: copied footage mostly has its times too."""
         heads = self.heads.get(key, [])
         if len(heads) <= CROWD:
             return heads
-        place = bisect(heads, self._begins(row), key=self._begins)
+        place = bisect(heads, self.begins(row), key=self.begins)
         first = min(max(place - CROWD // 2, 0), len(heads) - CROWD)
         return heads[first : first + CROWD]
 
-    def _begins(self, row: int) -> tuple[int, int]:
+    def begins(self, row: int) -> tuple[int, int]:
         return int(self.rows.start_ns[row]), row
 
-    def _of_one_moment(self, rows: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """Pairs of rows of one video with spans that share enough; of many at once, those that begin closest."""
+    def _alike(self, pairs: NDArray[np.int64]) -> Iterator[tuple[int, Like]]:
+        """Those of the pairs that are alike in frames and in words."""
+        cosines = self._cosines(pairs)
+        near = np.flatnonzero(cosines >= self.threshold)
+        self.compared += Compared(len(pairs), len(near))
+        for (row, head), cosine, index in zip(
+            pairs[near].tolist(), cosines[near].tolist(), self.words(pairs[near]), strict=True
+        ):
+            if index:
+                yield row, (-cosine, head, index)
+
+    def _cosines(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Of the frames of both; 1 where neither shows any."""
+        numbers = self.rows.vector[pairs]
+        cosines = np.ones(len(pairs))
+        seen = numbers[:, 0] >= 0
+        if seen.any():
+            cosines[seen] = self.vectors.cosines(numbers[seen])
+        return cosines
+
+
+@dataclass
+class _AlikeWords(Search):
+    """Rows in alike words about one moment, in one video or in two."""
+
+    texts: Alike
+    # What of a video a kept row stands for already: the first row of it.
+    stood_for: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def beside(self, rows: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Those with spans that share enough; of many at once, those that begin closest."""
         starts, ends = self.rows.start_ns, self.rows.end_ns
-        ordered = sorted(rows, key=self._begins)
+        ordered = sorted(rows, key=self.begins)
         for place, row in enumerate(ordered):
             latest = ends[row] - SAME_MOMENT * (ends[row] - starts[row])
             for other in ordered[place + 1 : place + 1 + CROWD]:
@@ -172,45 +235,24 @@ class _Search:
                 if self._same_moment(row, other):
                     yield row, other
 
-    def _alike(self, pairs: NDArray[np.int64]) -> Iterator[tuple[int, _Like]]:
-        """Those of the pairs that are alike in frames and in words."""
-        cosines = self._cosines(pairs)
-        near = np.flatnonzero(cosines >= self.threshold)
-        indices = self.texts.index(self.texts.text[pairs[near]])
-        for (row, head), cosine, index in zip(
-            pairs[near].tolist(), cosines[near].tolist(), indices.tolist(), strict=True
-        ):
-            if index:
-                yield row, (-cosine, head, index)
+    def words(self, pairs: NDArray[np.int64]) -> Sequence[float]:
+        return self.texts.index(self.texts.text[pairs]).tolist()
+
+    def remove(self, row: int, head: int, like: Like) -> bool:
+        video = int(self.rows.video[row])
+        if self.rows.video[head] != video:
+            stands = self.stood_for.setdefault((head, video), row)
+            if stands != row and not self._same_moment(row, stands):
+                return False
+        cosine, _, index = like
+        frames = f", frames {-cosine:.4f}" if self.rows.vector[row] >= 0 else ""
+        self.rows.replace_by(row, head, ALIKE, f"words {index:.2f}{frames}")
+        return True
 
     def _same_moment(self, row: int, other: int) -> bool:
         starts, ends = self.rows.start_ns, self.rows.end_ns
         shared = min(ends[row], ends[other]) - max(starts[row], starts[other])
         return bool(shared >= SAME_MOMENT * max(ends[row] - starts[row], ends[other] - starts[other]))
-
-    def _cosines(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Of the frames of both; 1 where neither shows any."""
-        numbers = self.rows.vector[pairs]
-        cosines = np.ones(len(pairs))
-        seen = numbers[:, 0] >= 0
-        if seen.any():
-            distinct, places = np.unique(numbers[seen], return_inverse=True)
-            loaded = self.vectors.gather(distinct)[places.reshape(-1, 2)]
-            cosines[seen] = alike_frames.cosines(loaded[:, 0], loaded[:, 1])
-        return cosines
-
-    def _decide(self, row: int, heads: Sequence[_Like]) -> None:
-        video = int(self.rows.video[row])
-        for cosine, head, index in heads:
-            if self.rows.reason[head]:
-                continue
-            if self.rows.video[head] != video:
-                stands = self.stood_for.setdefault((head, video), row)
-                if stands != row and not self._same_moment(row, stands):
-                    continue
-            frames = f", frames {-cosine:.4f}" if self.rows.vector[row] >= 0 else ""
-            self.rows.replace_by(row, head, ALIKE, f"words {index:.2f}{frames}")
-            return
 
 
 def _batched(pairs: Iterator[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:

@@ -14,6 +14,7 @@ from gvlm_resources.dataset.releases.release_spec import SPLITS, Decision, Relea
 MOST_SHOWN = 5  # of a list in words; JSON has the ids of all
 MOST_CHARS = 100  # of a question or an answer in the text
 SETTINGS = ("seed", "filters", "ratios", "dedup", "balance")
+PINNED = "videos pinned to a split"
 _COLUMNS = ("example_id", "pair_id", "video_id", "digest", "split", "kind", "question", "answer")
 
 
@@ -243,7 +244,10 @@ def _leaking_groups(before: Release, after: Release) -> tuple[str, ...]:
 
 def _settings(one: ReleaseSpec, other: ReleaseSpec) -> list[Changed]:
     before, after = (_flat(spec.model_dump(mode="json", include=set(SETTINGS))) for spec in (one, other))
-    return [Changed(name, before[name], after[name]) for name in before if before[name] != after[name]]
+    told = [Changed(name, before[name], after[name]) for name in before if before[name] != after[name]]
+    if one.pinned != other.pinned:
+        told.append(Changed(PINNED, len(one.pinned), len(other.pinned)))
+    return told
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:

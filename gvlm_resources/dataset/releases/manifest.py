@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gvlm_resources.dataset.releases.dedup import Compared
+from gvlm_resources.dataset.releases.pinning import Conflict
 from gvlm_resources.dataset.releases.release_rows import LABELS, REASONS, Rows
 from gvlm_resources.dataset.releases.release_spec import FORMAT, SPLITS, ReleaseSpec
 
@@ -27,7 +29,10 @@ class Joined:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a build has come to. `split` is by row, `groups` by video; `shares` are the largest of a kind, by split."""
+    """What a build has come to. `split` is by row, `groups` by video; `shares` are the largest of a kind, by split.
+
+    `compared` is what near-duplicate removal looked at, `conflicts` groups whose videos were pinned to several splits.
+    """
 
     rows: Rows
     split: NDArray[np.int8]
@@ -35,6 +40,8 @@ class Outcome:
     joined: Sequence[Joined]
     empty: Mapping[str, str]
     shares: Mapping[str, float]
+    compared: Compared
+    conflicts: Sequence[Conflict]
 
 
 def manifest(spec: ReleaseSpec, outcome: Outcome, files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -49,6 +56,8 @@ def manifest(spec: ReleaseSpec, outcome: Outcome, files: Mapping[str, Mapping[st
         "splits": {split: _split(spec, outcome, number) for number, split in enumerate(SPLITS)},
         "empty_splits": dict(outcome.empty),
         "removed": _removed(rows),
+        "compared": {"pairs_with_alike_words": outcome.compared.pairs, "with_alike_frames": outcome.compared.alike},
+        "pinned": {"videos": len(spec.pinned), "conflicts": [_conflict(found) for found in outcome.conflicts]},
         "groups": _groups(spec, outcome),
         "inputs": _inputs(spec, outcome),
         "files": {name: dict(file) for name, file in sorted(files.items())},
@@ -91,6 +100,15 @@ def _removed(rows: Rows) -> dict[str, Any]:
         "total": sum(counts[1:]),
         "by_reason": {reason: count for reason, count in zip(REASONS, counts, strict=True) if reason},
         "by_filter": dict(sorted(named)),
+    }
+
+
+def _conflict(found: Conflict) -> dict[str, Any]:
+    return {
+        "group": found.group,
+        "split": found.split,
+        "left_out": dict(found.left_out),
+        "examples": found.examples,
     }
 
 

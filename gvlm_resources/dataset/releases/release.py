@@ -27,12 +27,22 @@ from threadpoolctl import threadpool_limits
 from gvlm_resources.dataset.examples.example import CURRICULA
 from gvlm_resources.dataset.examples.shards import count_tokens
 from gvlm_resources.dataset.pairs import KINDS
-from gvlm_resources.dataset.releases import alike_frames, dedup, mixing, release_write, splits
+from gvlm_resources.dataset.releases import (
+    alike_frames,
+    decided,
+    dedup,
+    mixing,
+    pinning,
+    release_write,
+    same_picture,
+    splits,
+)
 from gvlm_resources.dataset.releases.alike_frames import Codes, FrameVectors, Groups
 from gvlm_resources.dataset.releases.alike_text import Texts
 from gvlm_resources.dataset.releases.balance import balance
+from gvlm_resources.dataset.releases.dedup import Compared
 from gvlm_resources.dataset.releases.manifest import Joined, Outcome, manifest
-from gvlm_resources.dataset.releases.release_files import INDEX, LINES, MANIFEST, REMOVED, SPEC
+from gvlm_resources.dataset.releases.release_files import INDEX, LINES, MANIFEST, REMOVED, SPEC, Release
 from gvlm_resources.dataset.releases.release_rows import BALANCE, KEPT, LABELS, REASONS, REJECTED, Rows
 from gvlm_resources.dataset.releases.release_scan import Scan, left_out
 from gvlm_resources.dataset.releases.release_shards import of_release
@@ -66,13 +76,18 @@ def spec_of(
     dedup: Dedup | None = None,
     balance: Balance | None = None,
     decisions: Iterable[Decision] = (),
+    pinned: Mapping[str, str] | None = None,
 ) -> ReleaseSpec:
-    """What a release is asked to be, with videos and decisions in order. Raises ReleaseError for what cannot be."""
+    """What a release is asked to be, with videos and decisions in order. Raises ReleaseError for what cannot be.
+
+    `pinned` has the split of videos that have to stay in theirs (`pinned_splits`); what is no input is not taken over.
+    """
+    inputs = sorted(inputs, key=lambda video: video.video_id)
     filters = filters or Filters()
     _check_words("kind of question", filters.kinds, KINDS)
     _check_words("curriculum", filters.curricula, CURRICULA)
-    decided = sorted(decisions, key=lambda decision: decision.pair_id)
-    twice = [one.pair_id for one, other in pairwise(decided) if one.pair_id == other.pair_id]
+    in_order = sorted(decisions, key=lambda decision: decision.pair_id)
+    twice = [one.pair_id for one, other in pairwise(in_order) if one.pair_id == other.pair_id]
     if twice:
         raise ReleaseError(f"the pair {twice[0]} is decided twice", remedy="keep one of the decisions")
     try:
@@ -83,8 +98,9 @@ def spec_of(
             ratios=ratios or Ratios(),
             dedup=dedup or Dedup(),
             balance=balance or Balance(),
-            inputs=tuple(sorted(inputs, key=lambda video: video.video_id)),
-            decisions=tuple(decided),
+            inputs=tuple(inputs),
+            decisions=tuple(in_order),
+            pinned={one.video_id: pinned[one.video_id] for one in inputs if pinned and one.video_id in pinned},
         )
     except ValidationError as error:
         first = error.errors()[0]
@@ -105,15 +121,15 @@ def would_keep(spec: ReleaseSpec, shards: Mapping[str, Path]) -> dict[str, int]:
     """How many examples decisions and filters would let in, under `kept`, and how many each reason would leave out.
 
     The reasons are `rejected` and the words that `removed.parquet` has in `detail`; the most frequent come first. Reads
-    a few columns, no line and no vector: duplicates, balance and what a reviewer's words copy of a prompt are not
+    a few columns, no line and no vector: duplicates, pins, balance and what a reviewer's words copy of a prompt are not
     counted. Raises ReleaseError where a shard is missing or damaged.
     """
-    decided = {decision.pair_id: decision for decision in spec.decisions}
+    decisions = {decision.pair_id: decision for decision in spec.decisions}
     counts: Counter[str] = Counter()
     for shard in of_release(spec, shards):
         frame = pl.from_arrow(shard.table(_FILTERED))
         assert isinstance(frame, pl.DataFrame)
-        frame = _as_decided(frame, decided)
+        frame = _as_decided(frame, decisions)
         reason = pl.when(pl.col("decision") == REJECTED).then(pl.lit(REJECTED)).otherwise(left_out(spec.filters))
         counts.update(frame.select(reason.alias("reason"))["reason"].to_list())
     kept = counts.pop(KEPT, 0)
@@ -127,19 +143,27 @@ def pair_ids(spec: ReleaseSpec, shards: Mapping[str, Path]) -> frozenset[str]:
     )
 
 
-def _as_decided(frame: pl.DataFrame, decided: Mapping[str, Decision]) -> pl.DataFrame:
-    """The rows with their decision, and with the length that the new words of a fixed one give."""
-    found = [decided.get(pair) for pair in frame["pair_id"].to_list()]
-    tokens = frame["tokens"].to_list()
+def _as_decided(frame: pl.DataFrame, decisions: Mapping[str, Decision]) -> pl.DataFrame:
+    """The rows with their decision, and with what the new words of a fixed one change that filters look at."""
+    found = [decisions.get(pair) for pair in frame["pair_id"].to_list()]
+    tokens, made_by = frame["tokens"].to_list(), frame["made_by"].to_list()
     for number, decision in enumerate(found):
         if decision is not None and decision.decision == "fixed":
             row = frame.row(number, named=True)
             new = (decision.question, decision.answer)
             tokens[number] += sum(map(count_tokens, new)) - sum(map(count_tokens, (row["question"], row["answer"])))
+            made_by[number] = decided.made_by(made_by[number])
     told = [decision.decision if decision else "" for decision in found]
     return frame.with_columns(
-        pl.Series("decision", told, pl.String), pl.Series("tokens", tokens, frame.schema["tokens"])
+        pl.Series("decision", told, pl.String),
+        pl.Series("tokens", tokens, frame.schema["tokens"]),
+        pl.Series("made_by", made_by, pl.String),
     )
+
+
+def pinned_splits(release: Release) -> dict[str, str]:
+    """The split of each video of a built release that has examples in one: what another release can be pinned to."""
+    return {video["video_id"]: video["split"] for video in release.manifest["inputs"] if video["split"]}
 
 
 def build(spec: ReleaseSpec, shards: Mapping[str, Path], out: Path, *, step: Step = lambda name: None) -> None:
@@ -153,14 +177,18 @@ def build(spec: ReleaseSpec, shards: Mapping[str, Path], out: Path, *, step: Ste
     with _work(out) as work, _scanned(spec, work) as scan:
         rows = scan.read(parts)
         step("filter")
-        codes = _deduplicate(spec, rows, scan, step)
-        _check_left(spec, rows)
+        codes = scan.vectors.codes()
+        step("frames")
         groups, joined = _groups(spec, rows, scan.vectors, codes)
         step("groups")
-        divided = _divide(spec, rows, groups)
-        shares = _balance(spec, rows, divided.split)
         names = [spec.inputs[group].video_id for group in groups]
-        outcome = Outcome(rows, divided.split, names, joined, divided.empty, shares)
+        pins = pinning.pins(spec.pinned, [video.video_id for video in spec.inputs], names)
+        conflicts = pinning.leave_out(rows, pins)  # before duplicates go: what is left out stands for nothing
+        compared = _deduplicate(spec, rows, scan, codes, step)
+        _check_left(spec, rows)
+        divided = _divide(spec, rows, groups, pins.of_group)
+        shares = _balance(spec, rows, divided.split)
+        outcome = Outcome(rows, divided.split, names, joined, divided.empty, shares, compared, conflicts)
         step("split")
         to = release_write.places(rows, divided.split, names, draw=DRAW_ORDER)
         release_write.write(out, work, parts, rows, scan.fixed, to)
@@ -191,17 +219,18 @@ def _scanned(spec: ReleaseSpec, work: Path) -> Iterator[Scan]:
         yield Scan(spec, texts, vectors)
 
 
-def _deduplicate(spec: ReleaseSpec, rows: Rows, scan: Scan, step: Step) -> Codes:
+def _deduplicate(spec: ReleaseSpec, rows: Rows, scan: Scan, codes: Codes, step: Step) -> Compared:
     if spec.dedup.exact:
         dedup.exact(rows)
     texts = scan.texts.compare(scan.text_rows, len(rows.video))
     step("texts")
-    codes = scan.vectors.codes()
-    step("frames")
-    dedup.alike(rows, texts, scan.vectors, codes, threshold=spec.dedup.frame_threshold)
+    threshold = spec.dedup.frame_threshold
+    compared = dedup.alike(rows, texts, scan.vectors, codes, threshold=threshold)
+    if spec.dedup.same_picture:
+        compared += same_picture.remove(rows, scan.vectors, codes, threshold=threshold)
     dedup.too_many_alike(rows, texts, most=spec.dedup.most_alike)
     step("alike")
-    return codes
+    return compared
 
 
 def _check_left(spec: ReleaseSpec, rows: Rows) -> None:
@@ -239,12 +268,17 @@ class _Divided:
     empty: dict[str, str]
 
 
-def _divide(spec: ReleaseSpec, rows: Rows, groups: NDArray[np.int64]) -> _Divided:
+def _divide(spec: ReleaseSpec, rows: Rows, groups: NDArray[np.int64], pins: Mapping[str, str]) -> _Divided:
+    """The place of a group on the line is drawn by the smallest digest of its sources: it stays where videos come."""
     sizes = np.bincount(groups[rows.video[rows.kept]], minlength=len(groups))
     firsts = np.unique(groups).tolist()
     names = [spec.inputs[first].video_id for first in firsts]
-    draws = mixing.of_words(f"{spec.seed} {name}" for name in names).tolist()
-    given = zip(names, sizes[firsts].tolist(), draws, strict=True)
+    keys: dict[int, str] = {}
+    for video, first in zip(spec.inputs, groups.tolist(), strict=True):
+        key = video.source_sha256 or video.video_id
+        keys[first] = min(keys.get(first, key), key)
+    draws = mixing.of_words(f"{spec.seed} {keys[first]}" for first in firsts).tolist()
+    given = zip(names, sizes[firsts].tolist(), draws, (pins.get(name, "") for name in names), strict=True)
     found = splits.assign([splits.Group(*group) for group in given], spec.ratios)
     of_group = np.zeros(len(groups), np.int8)
     of_group[firsts] = [SPLITS.index(found.split[name]) for name in names]

@@ -17,8 +17,9 @@ from gvlm_resources.dataset.releases.mixing import Hashes, joined
 
 KEPT = ""
 REJECTED, COPIES, FILTER = "rejected", "copies_the_prompt", "filter"
-EXACT, ALIKE, TOO_MANY, BALANCE = "exact", "alike", "too_many_alike", "balance"
-REASONS = (KEPT, REJECTED, COPIES, FILTER, EXACT, ALIKE, TOO_MANY, BALANCE)
+OTHER_SPLIT, EXACT, ALIKE, SAME_PICTURE = "other_split", "exact", "alike", "same_picture"
+TOO_MANY, BALANCE = "too_many_alike", "balance"
+REASONS = (KEPT, REJECTED, COPIES, FILTER, OTHER_SPLIT, EXACT, ALIKE, SAME_PICTURE, TOO_MANY, BALANCE)
 LABELS = ("kind", "curriculum", "language", "made_by")
 NOBODY = -1
 
@@ -53,6 +54,7 @@ class Rows:
     names: dict[str, Words]
     id_hash: Hashes
     digest: Hashes
+    at_any_time: Hashes  # of an alignment example the words without the time that is asked about; 0 of others
     start_ns: NDArray[np.int64]
     end_ns: NDArray[np.int64]
     tokens: NDArray[np.int32]

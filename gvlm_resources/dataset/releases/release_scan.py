@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gvlm_resources import schemas
-from gvlm_resources.dataset.releases import decided, mixing
+from gvlm_resources.dataset.releases import decided, mixing, same_picture
 from gvlm_resources.dataset.releases.alike_frames import FrameVectors
 from gvlm_resources.dataset.releases.alike_text import Texts
 from gvlm_resources.dataset.releases.decided import Fixed
@@ -104,9 +104,7 @@ class Scan:
             return frame
         rows = frame[fixes].to_dicts()
         lines = shard.lines([(row["offset"], row["bytes"]) for row in rows])
-        columns = {
-            name: frame[name].to_list() for name in ("question", "answer", "tokens", "bytes", "digest", "copies")
-        }
+        columns = {name: frame[name].to_list() for name in (*decided.CHANGED, "copies")}
         for number, row, line in zip(fixes, rows, lines, strict=True):
             decision = found[number]
             assert isinstance(decision, Decision)
@@ -134,6 +132,7 @@ class Scan:
         self._ids.append(frame["example_id"])
         self._add("id_hash", mixing.of_words(frame["example_id"].to_list(), key=self._seed))
         self._add("digest", mixing.of_words(frame["digest"].to_list()))
+        self._add("at_any_time", same_picture.at_any_time(frame))
         kept = np.flatnonzero(reason == 0)
         self.texts.add(frame[kept])
         self._text_rows.append(first + kept)

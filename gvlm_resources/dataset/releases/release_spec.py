@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SPLITS = ("train", "validation", "test")
+Split = Literal["train", "validation", "test"]
 FORMAT = "gvlm.release/1"
 
 
@@ -49,10 +50,12 @@ class Dedup(Part):
     shingles, estimated by MinHash and then computed, at least `text_threshold`) and so are the frames (cosine of the
     mean vectors at least `frame_threshold`). Two videos are one duplicate group, which is never split, where at least
     `shared_footage` of the examples with frames of one have such frames in the other. Of examples with alike texts on
-    other frames `most_alike` stay.
+    other frames `most_alike` stay. `same_picture`: two alignment examples are one where the frames are alike and the
+    words are the same but for the time that is asked about.
     """
 
     exact: bool = True
+    same_picture: bool = True
     text_threshold: float = Field(default=0.9, gt=0, le=1)
     frame_threshold: float = Field(default=0.995, gt=0, le=1)
     shared_footage: float = Field(default=0.2, gt=0, le=1)
@@ -104,6 +107,7 @@ class ReleaseSpec(Part):
     balance: Balance = Balance()
     inputs: tuple[Input, ...]
     decisions: tuple[Decision, ...] = ()
+    pinned: dict[str, Split] = {}  # the split that a video has to be in, by id: that of an earlier release
 
     @model_validator(mode="after")
     def _inputs_are_in_order(self) -> Self:
@@ -112,4 +116,14 @@ class ReleaseSpec(Part):
             raise ValueError("a release has one video or more")
         if ids != sorted(set(ids)):
             raise ValueError("videos are listed by id, each once")
+        return self
+
+    @model_validator(mode="after")
+    def _pins_can_be_kept(self) -> Self:
+        ids = {video.video_id for video in self.inputs}
+        for video, split in self.pinned.items():
+            if video not in ids:
+                raise ValueError(f"{video} is pinned to {split}, and is not in it")
+            if getattr(self.ratios, split) == 0:
+                raise ValueError(f"{video} is pinned to {split}, of which no share is asked for")
         return self

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from gvlm_resources import schemas
+from gvlm_resources.dataset.releases.decided import CHANGED
 from gvlm_resources.dataset.releases.release_files import INDEX, LINES, REMOVED
 from gvlm_resources.dataset.releases.release_rows import REASONS, Rows
 from gvlm_resources.dataset.releases.release_scan import REVIEWED, Fixed
@@ -87,7 +88,7 @@ def _rows(batch: Sequence[Shard], rows: Rows, fixed: Mapping[int, Fixed], to: Pl
     )
     first = int(numbers[0]) if len(numbers) else 0
     changed = [int(number) for number in numbers.tolist() if number in fixed] if fixed else []
-    for name in ("question", "answer", "tokens", "bytes", "digest") if changed else ():
+    for name in CHANGED if changed else ():
         values = frame[name].to_list()
         for number in changed:
             values[number - first] = fixed[number].changes[name]

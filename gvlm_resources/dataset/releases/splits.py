@@ -1,7 +1,9 @@
 """Which duplicate group goes into which split (pure).
 
-A group is never divided. Groups that are large beside the smallest split come first, the others in an order drawn by
-the seed; each goes where most is missing. So a split is never over its size by more than the group that came last.
+A group is never divided. All groups stand on one line, each at a place that its key and the seed draw: a place that no
+other group changes. The small splits are cut off the beginning of the line, test first, then validation; what is left
+trains. So one video more moves only what lies at a cut, and as validation lies between them, hardly ever anything from
+test to train. Groups that are pinned go where they are pinned, and count there.
 """
 
 from __future__ import annotations
@@ -11,17 +13,21 @@ from dataclasses import dataclass
 
 from gvlm_resources.dataset.releases.release_spec import SPLITS, Ratios
 
-LARGE = 0.25  # of the smallest split: such groups are placed while there is room
+ON_THE_LINE = ("test", "validation", "train")
 PREFERRED = ("train", "test", "validation")  # who gets a group first where there are fewer groups than splits
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`name` is the first video of the group, `size` the number of its examples, `draw` its number by the seed."""
+    """`name` is the first video of the group, `size` the number of its examples, `draw` its place on the line.
+
+    `pin` is the split that it has to go to; empty where none was named.
+    """
 
     name: str
     size: int
     draw: int
+    pin: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,34 +39,42 @@ class Splits:
 
 
 def assign(groups: Sequence[Group], ratios: Ratios) -> Splits:
-    """A split for every group. With as many groups as splits are asked for, none of those is empty."""
+    """A split for every group. With as many free groups as splits are asked for, none of those is empty.
+
+    Each pin is to one of the splits that are asked for.
+    """
     wanted = [split for split in SPLITS if getattr(ratios, split) > 0]
+    rest = max(wanted, key=lambda name: (getattr(ratios, name), -PREFERRED.index(name)))
+    split = {group.name: group.pin or rest for group in groups}
     filled = [group for group in groups if group.size]
-    split = dict.fromkeys((group.name for group in groups if not group.size), _first(wanted, ratios))
+    line = sorted((group for group in filled if not group.pin), key=lambda group: (group.draw, group.name))
     total = sum(group.size for group in filled)
-    missing = {name: getattr(ratios, name) * total for name in wanted}
-    smallest = min(missing.values(), default=0)
-    for group in sorted(filled, key=lambda g: (-g.size if g.size > LARGE * smallest else 0, g.draw, g.name)):
-        chosen = max(wanted, key=lambda name: (missing[name], -PREFERRED.index(name)))
-        split[group.name] = chosen
-        missing[chosen] -= group.size
-    _fill_empty(filled, split, wanted, ratios)
+    pinned = {name: sum(group.size for group in filled if group.pin == name) for name in wanted}
+    cut = [name for name in ON_THE_LINE if name in wanted and name != rest]
+    for place, name in enumerate(cut):
+        later = sum(not pinned[other] for other in (*cut[place + 1 :], rest))  # splits that still need a group
+        taken = {group.name for group in _cut_off(line, getattr(ratios, name) * total, pinned[name], later)}
+        split.update(dict.fromkeys(taken, name))
+        line = [group for group in line if group.name not in taken]
     return Splits(split, _why_empty(filled, split, wanted))
 
 
-def _first(wanted: Sequence[str], ratios: Ratios) -> str:
-    return max(wanted, key=lambda name: (getattr(ratios, name), -PREFERRED.index(name)))
+def _cut_off(line: Sequence[Group], target: float, held: int, later: int) -> list[Group]:
+    """The groups at the beginning of the line that bring a split nearest to its target, as one stretch.
 
-
-def _fill_empty(groups: Sequence[Group], split: dict[str, str], wanted: Sequence[str], ratios: Ratios) -> None:
-    """Give each empty split the smallest group of the split that has most of them, while one has two or more."""
-    for empty in sorted(wanted, key=lambda name: (-getattr(ratios, name), PREFERRED.index(name))):
-        held = {name: [group for group in groups if split[group.name] == name] for name in wanted}
-        if held[empty]:
-            continue
-        richest = max(wanted, key=lambda name: (len(held[name]), sum(group.size for group in held[name])))
-        if len(held[richest]) > 1:
-            split[min(held[richest], key=lambda group: (group.size, group.draw, group.name)).name] = empty
+    A group that is more than twice the target, and more than the average one, is passed over: it is too large for this
+    split wherever it stands. `later` groups are left for the splits after this one, if one or more can be had at all.
+    """
+    average = sum(group.size for group in line) / max(len(line), 1)
+    fitting = [group for group in line if group.size <= max(2 * target, average)]
+    taken: list[Group] = []
+    for group in fitting:
+        least = later if held else min(later, 1)  # an empty split comes before those after it, but not before the rest
+        if len(line) - len(taken) <= least or (held and held + group.size / 2 > target):
+            break
+        taken.append(group)
+        held += group.size
+    return taken
 
 
 def _why_empty(groups: Sequence[Group], split: dict[str, str], wanted: Sequence[str]) -> dict[str, str]:
