@@ -42,7 +42,10 @@ def release(project: Project, name: str = "first") -> Release:
 
 def files_of(project: Project, name: str = "first") -> dict[str, bytes]:
     """The release with what it keeps of its videos."""
-    folder = release(project, name).folder
+    return contents(release(project, name).folder)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -100,37 +103,27 @@ def test_a_release_is_made_again_from_its_spec(copied: Project, tmp_path: Path) 
     assert "is no release's spec" in damaged.stderr
 
 
-def test_a_frozen_release_stays_when_its_video_is_built_anew(copied: Project) -> None:
+def test_a_frozen_release_stays_and_is_exported_as_it_was_when_its_video_is_built_anew(
+    copied: Project, tmp_path: Path
+) -> None:
+    """Frames, vectors, rows and pairs were made anew since: the release has its own still."""
     before = files_of(copied)
-    (copied.root / "gvlm.yaml").write_text("synthesis: {seed: 7}\n")
-    done = copied.gvlm("build")
-    assert built_and_skipped(done.stdout)[0] == {"qa_pairs", "training_examples"}
-    assert copied.gvlm("release", "build", "first").returncode == 3
-    assert files_of(copied) == before
-    assert copied.gvlm("release", "create", "next", "--train", "1", "--validation", "0", "--test", "0").returncode == 3
-    told = copied.gvlm("release", "diff", "first", "next", "--json")
-    assert told.returncode == 0, told.stderr
-    assert json.loads(told.stdout)
-
-
-def test_a_frozen_release_is_exported_and_checked_with_what_it_was_made_of(copied: Project, tmp_path: Path) -> None:
-    """Frames, vectors and rows were made anew since: the release has its own still."""
-    key = video_of(copied)
     export = ("release", "export", "first", "--format", "hf", "--to")
     assert copied.gvlm(*export, str(tmp_path / "before")).returncode == 0
-    (copied.root / "gvlm.yaml").write_text("frames: {jpeg_quality: 60, rate_hz: 0.5}\n")
-    assert copied.gvlm("build", key).returncode == 0
-    assert copied.gvlm(*export, str(tmp_path / "after")).returncode == 0
-    before, after = (
-        {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-        for root in (tmp_path / "before", tmp_path / "after")
-    )
-    assert before == after
+    (copied.root / "gvlm.yaml").write_text("frames: {jpeg_quality: 60, rate_hz: 0.5}\nsynthesis: {seed: 7}\n")
+    assert copied.gvlm("build", video_of(copied)).returncode == 0
     told = copied.gvlm("release", "build", "first")
+    assert told.returncode == 3
     assert "broken_references" not in told.stderr
-    reviewed = copied.gvlm("review", "first", "--file", str(tmp_path / "review.csv"))
-    assert reviewed.returncode == 0
+    assert files_of(copied) == before
+    assert copied.gvlm(*export, str(tmp_path / "after")).returncode == 0
+    assert contents(tmp_path / "after") == contents(tmp_path / "before")
+    assert copied.gvlm("review", "first", "--file", str(tmp_path / "review.csv")).returncode == 0
     assert "is not built" not in (tmp_path / "review.csv").read_text(encoding="utf-8-sig")
+    assert copied.gvlm("release", "create", "next", "--train", "1", "--validation", "0", "--test", "0").returncode == 3
+    compared = copied.gvlm("release", "diff", "first", "next", "--json")
+    assert compared.returncode == 0, compared.stderr
+    assert json.loads(compared.stdout)
 
 
 def test_no_release_is_made_of_examples_that_fit_nothing_any_more(copied: Project) -> None:
