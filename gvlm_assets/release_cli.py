@@ -91,8 +91,10 @@ def restore(
 ) -> None:
     """Create a release again from what it was asked to be: the same videos, filters, seed and decisions, the same
     bytes. Its videos' training examples must be those of that time."""
-    spec = releasing.read_spec(file)
-    _freeze(_folder(), spec.model_copy(update={"name": checked_key(name)}) if name else spec, build=build)
+    folder, spec = _folder(), releasing.read_spec(file)
+    for note in releasing.told_otherwise(folder, spec):
+        typer.secho(f"note: {note}", fg="yellow", err=True)
+    _freeze(folder, spec.model_copy(update={"name": checked_key(name)}) if name else spec, build=build)
 
 
 def _freeze(folder: LakeFolder, spec: "ReleaseSpec", *, build: bool) -> None:

@@ -16,8 +16,9 @@ from gvlm_resources import game as games
 from gvlm_resources import recipes, schemas
 from gvlm_resources.bindings import LakeFolder, Models
 from gvlm_resources.errors import LakeError, ReleaseError
+from gvlm_resources.lake import keeping
 from gvlm_resources.lake.fingerprint import Recipe, canonical_json
-from gvlm_resources.lake.keeping import Keeper, built_anew
+from gvlm_resources.lake.keeping import Keeper
 from gvlm_resources.lake.layout import checked_key
 from gvlm_resources.lake.store import Lake, Result, read_table
 from gvlm_resources.settings import Settings
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 SET = "training_set"
 CACHED_VIDEOS = 16
+KEPT_ASSETS = sorted({"video", *stored.EVIDENCE_IDS, *stored.VECTOR_IDS})
 KEPT = "kept"  # in a release's folder: a lake with what its lines name, as it was when the release was built
 EXAMPLES = "training_examples"
 CHECKS = {
@@ -138,6 +140,28 @@ def read_spec(file: Path) -> "ReleaseSpec":
         raise ReleaseError(f"{file} is no release's spec: {cause}", remedy="give the spec.json of a release") from error
 
 
+def told_otherwise(lake_folder: LakeFolder, wanted: "ReleaseSpec") -> list[str]:
+    """Where a spec says other things of a video than the library does: its title, licence, origin or game.
+
+    Raises ReleaseError where it is about another video of that name.
+    """
+    lake, catalogue = lake_folder.lake(), lake_folder.catalogue()
+    notes = []
+    for video in wanted.inputs:
+        here = _input(lake, catalogue.video(video.video_id))
+        if (here.source_sha256, here.duration_ns) != (video.source_sha256, video.duration_ns):
+            raise ReleaseError(
+                f"{video.video_id} of the spec is another video than that of this library",
+                remedy="restore it in the library that it was made in",
+            )
+        notes += [
+            f"{video.video_id}: {part} is {getattr(video, part)!r} in the spec and {getattr(here, part)!r} in the library"
+            for part in ("title", "licence", "origin", "game")
+            if getattr(video, part) != getattr(here, part)
+        ]
+    return notes
+
+
 def weighed(lake_folder: LakeFolder, wanted: "ReleaseSpec") -> str:
     """How many decisions of reviewers apply. Raises ReleaseError where the filters would keep nothing, or where what
     the lines name is no longer there."""
@@ -146,7 +170,8 @@ def weighed(lake_folder: LakeFolder, wanted: "ReleaseSpec") -> str:
     from gvlm_resources.lake.releases import Releases
 
     shards = Releases(lake_folder.lake()).shards(wanted)
-    _check_fit(lake_folder.lake(), wanted)
+    for video in wanted.inputs:
+        _check_fit(lake_folder.lake(), video.video_id)
     counts = release.would_keep(wanted, shards)
     if not counts["kept"]:
         left_out = ", ".join(f"{count} by {why}" for why, count in counts.items() if why != "kept")
@@ -219,28 +244,42 @@ def _recipe(wanted: "ReleaseSpec", code_version: str) -> Recipe:
 
 
 def _keep(lake: Lake, wanted: "ReleaseSpec", folder: Path) -> str:
-    """Keep the pictures, vectors and rows that the lines may name, and say how much that is."""
-    _check_fit(lake, wanted)
-    keeper = Keeper(lake, Lake(folder / KEPT))
+    """Keep the pictures, vectors and rows that the lines may name, and say how much that is.
+
+    What was kept is looked at again: a build may have come in between.
+    """
+    kept = Lake(folder / KEPT)
+    keeper = Keeper(lake, kept)
     for video in wanted.inputs:
-        keeper.results(sorted({"video", *stored.EVIDENCE_IDS, *stored.VECTOR_IDS}), video.video_id)
+        expected = _check_fit(lake, video.video_id)
+        keeper.results(KEPT_ASSETS, video.video_id)
         keeper.folder(lake.layout.imports(video.video_id))
+        _refuse(keeping.others(kept, video.video_id, {name: expected[name] for name in KEPT_ASSETS}), video.video_id)
     copied = f", {keeper.copied} of them copied: this file system has no links" if keeper.copied else ""
     return f"{wanted.name} keeps {keeper.linked + keeper.copied} files of its videos{copied}"
 
 
-def _check_fit(lake: Lake, wanted: "ReleaseSpec") -> None:
-    """Raises ReleaseError where what the lines may name is no longer what they were made of."""
-    for video in wanted.inputs:
-        if other := built_anew(lake, EXAMPLES, video.video_id):
-            raise ReleaseError(
-                f"{', '.join(other)} of {video.video_id}: built anew after its training examples were made",
-                remedy=f"run `gvlm build {video.video_id}`, then create the release (a frozen one: under another name)",
-            )
+def _check_fit(lake: Lake, video_id: str) -> dict[str, str]:
+    """The fingerprints of what a video's lines were made of. Raises ReleaseError where that was built anew since."""
+    expected = keeping.made_of(lake, EXAMPLES, video_id)
+    _refuse(keeping.others(lake, video_id, expected), video_id)
+    return expected
+
+
+def _refuse(other: Sequence[str], video_id: str) -> None:
+    if other:
+        raise ReleaseError(
+            f"{', '.join(other)} of {video_id}: built anew after its training examples were made",
+            remedy=f"run `gvlm build {video_id}`, then create the release (a frozen one: under another name)",
+        )
 
 
 def made_with(lake: Lake, release: "Release") -> Lake:
-    """Where everything that a release's lines name is as it was when the release was built."""
+    """Where everything that a release's lines name is as it was when the release was built.
+
+    One that was built before releases kept anything has the lake alone. A file that is lost is found before: the
+    result is not whole then.
+    """
     kept = release.folder / KEPT
     return Lake(kept) if kept.is_dir() else lake
 

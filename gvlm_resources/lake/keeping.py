@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gvlm_resources.errors import LakeError
@@ -62,16 +62,24 @@ class Keeper:
             self.copied += 1
 
 
-def built_anew(lake: Lake, asset: str, partition: str) -> list[str]:
-    """The assets that a stored result was made of, at whatever remove, that are no longer those it was made of."""
-    found: set[str] = set()
-    seen, ahead = {asset}, [asset]
+def made_of(lake: Lake, asset: str, partition: str) -> dict[str, str]:
+    """The fingerprint of every asset that a stored result was made of, at whatever remove.
+
+    What lies below one that was built anew since is not known: it stands here itself.
+    """
+    expected: dict[str, str] = {}
+    ahead = [lake.get(asset, partition)]
     while ahead:
-        for name, fingerprint in lake.get(ahead.pop(), partition).recipe["upstream"].items():
-            below = lake.find(name, partition)
-            if below is None or below.fingerprint != fingerprint:
-                found.add(name)
-            elif name not in seen:
-                seen.add(name)
-                ahead.append(name)
-    return sorted(found)
+        for name, fingerprint in ahead.pop().recipe["upstream"].items():
+            if name not in expected:
+                expected[name] = fingerprint
+                below = lake.find(name, partition)
+                if below is not None and below.fingerprint == fingerprint:
+                    ahead.append(below)
+    return expected
+
+
+def others(lake: Lake, partition: str, expected: Mapping[str, str]) -> list[str]:
+    """The assets of which the lake has no result, or another than the expected one."""
+    found = {name: lake.find(name, partition) for name in expected}
+    return sorted(name for name, one in found.items() if one is None or one.fingerprint != expected[name])

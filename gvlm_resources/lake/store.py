@@ -33,7 +33,7 @@ VERSION_CHARS = 16
 
 @dataclass(frozen=True)
 class Result:
-    """A stored result. `files` maps each file's name to its size in bytes."""
+    """A stored result. `files` maps each file's name, with the folders within the result, to its size in bytes."""
 
     asset: str
     partition: str
@@ -152,14 +152,16 @@ class Lake:
         self._sweep(home)
 
     def _commit(self, home: Path, draft: Draft, recipe: Recipe) -> None:
-        written = sorted(path for path in draft.folder.iterdir() if path.is_file())
+        entries = sorted(draft.folder.rglob("*"))
+        written = [path for path in entries if path.is_file()]
         for path in written:
             files.sync_file(path)
-        files.sync_folder(draft.folder)
+        for folder in (*(path for path in entries if path.is_dir()), draft.folder):
+            files.sync_folder(folder)
         fingerprint = recipe.fingerprint()
         version = fingerprint[:VERSION_CHARS]
         target = home / version
-        sizes = {path.name: path.stat().st_size for path in written}
+        sizes = {path.relative_to(draft.folder).as_posix(): path.stat().st_size for path in written}
         if target.exists():  # the same recipe again: the stored one was damaged, or the rebuild was asked for
             os.rename(target, home / f".old-{uuid.uuid4().hex}")
         os.rename(draft.folder, target)

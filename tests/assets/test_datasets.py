@@ -88,6 +88,16 @@ def test_a_release_that_was_lost_is_built_again_byte_by_byte(copied: Project) ->
     assert files_of(copied) == before
 
 
+def test_a_release_that_lost_what_it_keeps_is_built_again(copied: Project) -> None:
+    before = files_of(copied)
+    next((release(copied).folder / "kept").rglob("frames.parquet")).unlink()
+    shown = copied.gvlm("release", "show", "first")
+    assert shown.returncode == 1
+    assert "gvlm release build first" in shown.stderr
+    assert copied.gvlm("release", "build", "first").returncode == 3
+    assert files_of(copied) == before
+
+
 def test_a_release_is_made_again_from_its_spec(copied: Project, tmp_path: Path) -> None:
     before = files_of(copied)
     spec = tmp_path / "spec.json"
@@ -97,6 +107,13 @@ def test_a_release_is_made_again_from_its_spec(copied: Project, tmp_path: Path) 
     assert files_of(copied) == before
     assert copied.gvlm("release", "restore", str(spec), "--name", "again").returncode == 3
     assert files_of(copied, "again")["train.jsonl"] == before["train.jsonl"]
+    other = json.loads(spec.read_text())
+    other["name"], other["inputs"][0]["licence"] = "other", "CC0-1.0"
+    spec.write_text(json.dumps(other))
+    assert "licence is 'CC0-1.0' in the spec" in copied.gvlm("release", "restore", str(spec), "--no-build").stderr
+    other["name"], other["inputs"][0]["source_sha256"] = "third", "0" * 64
+    spec.write_text(json.dumps(other))
+    assert "another video" in copied.gvlm("release", "restore", str(spec)).stderr
     spec.write_text("{}")
     damaged = copied.gvlm("release", "restore", str(spec))
     assert damaged.returncode == 1

@@ -89,8 +89,16 @@ def test_what_was_built_anew_below_a_result_is_found_at_any_remove(tmp_path: Pat
     top = replace(RECIPE, upstream={"audio": audio.fingerprint()})
     for recipe in (frames, audio, top):
         store(lake, recipe)
-    assert keeping.built_anew(lake, "speech_spans", "clip") == []
+
+    def others() -> list[str]:
+        return keeping.others(lake, "clip", keeping.made_of(lake, "speech_spans", "clip"))
+
+    assert keeping.made_of(lake, "speech_spans", "clip") == {
+        "audio": audio.fingerprint(),
+        "frames": frames.fingerprint(),
+    }
+    assert others() == []
     store(lake, replace(frames, code_version="2"))
-    assert keeping.built_anew(lake, "speech_spans", "clip") == ["frames"]
+    assert others() == ["frames"]
     shutil.rmtree(lake.layout.result("audio", "clip"))
-    assert keeping.built_anew(lake, "speech_spans", "clip") == ["audio"]
+    assert others() == ["audio"]

@@ -199,8 +199,8 @@ class _Judge:
         return is_whole and bool(self.claims) and all(claim.is_denial for claim in self.claims)
 
     def _is_context(self, row: _Row) -> bool:
-        """A value of the HUD beside events or under a count: the answer does not name it."""
-        if row.table != _STATE:
+        """A value of the HUD beside events or under a count, where the answer does not name it."""
+        if row.table != _STATE or any(claim.what == "value" and claim.subject == row.name for claim in self.claims):
             return False
         return any(one.table == _EVENT for one in self.rows) or any(c.what in _COUNTED for c in self.claims)
 
