@@ -154,11 +154,10 @@ def told_otherwise(lake_folder: LakeFolder, wanted: "ReleaseSpec") -> list[str]:
                 f"{video.video_id} of the spec is another video than that of this library",
                 remedy="restore it in the library that it was made in",
             )
-        notes += [
-            f"{video.video_id}: {part} is {getattr(video, part)!r} in the spec and {getattr(here, part)!r} in the library"
-            for part in ("title", "licence", "origin", "game")
-            if getattr(video, part) != getattr(here, part)
-        ]
+        for part in ("title", "licence", "origin", "game"):
+            told, known = getattr(video, part), getattr(here, part)
+            if told != known:
+                notes.append(f"{video.video_id}: {part} is {told!r} in the spec and {known!r} in the library")
     return notes
 
 
