@@ -34,7 +34,7 @@ from gvlm_resources.dataset import facts as facts_module
 from gvlm_resources.dataset.claims import letters
 from gvlm_resources.dataset.facts import Facts
 from gvlm_resources.dataset.grounding import grounding
-from gvlm_resources.dataset.pairs import BEFORE_AFTER, KINDS, UNANSWERABLE, WHEN, WHERE, WHY, Claim, Pair
+from gvlm_resources.dataset.pairs import BEFORE_AFTER, KINDS, SAID_OR_SHOWN, UNANSWERABLE, WHEN, WHERE, WHY, Claim, Pair
 from gvlm_resources.dataset.questions import templates, wording
 from gvlm_resources.lake.catalogue import Catalogue
 from gvlm_resources.lake.layout import Layout
@@ -60,6 +60,11 @@ TABLES = {
 }
 TARGET, TARGET_KIND = 0.98, 0.95
 WORST = 25
+YES_OR_NO = ("yes_picked", "no_picked", "yes_hit", "no_hit")
+ANSWERED_BY_ONE = (  # claim: the first; the others are about what stands around
+    *("what_at", "what_picked", "what_weapon", "what_fired", "what_spent", "value_at", "yes_value", "no_value"),
+    *("lowest", "highest"),
+)
 ALIKE = 80.0  # of 100: a text of the screen may be told as it was misread
 
 
@@ -181,7 +186,7 @@ def stored(lake: Lake, asset: str, video_id: str) -> pa.Table:
 
 
 def read(pair: Pair, source: InMemory, in_force: Settings) -> Reading:
-    reasoning = in_force.reasoning
+    reasoning, template = in_force.reasoning, template_of(pair.question, pair.language)
     videos = retrieve.chosen_videos(source, pair.video_id)
     question = languages.read(
         pair.question, duration_ns=videos[0].duration_ns, moment_window_s=reasoning.moment_window_s
@@ -195,12 +200,12 @@ def read(pair: Pair, source: InMemory, in_force: Settings) -> Reading:
     answer = ExtractiveCore().compose(question, evidence, source)
     return Reading(
         pair,
-        template_of(pair.question, pair.language),
+        template,
         len(cited),
         len(cited) - len(missing),
         sum(name in there for name in missing),
         covers(evidence, pair.span),
-        says(pair, answer.text, supported=answer.supported),
+        says(pair, topic_of(template), answer.text, supported=answer.supported),
         answer.text,
     )
 
@@ -226,26 +231,36 @@ def covers(evidence: Evidence, span: Span) -> bool:
 # ------------------------------------------------------------------------------------- what the answer says
 
 
-def says(pair: Pair, text: str, *, supported: bool) -> bool | None:
+def says(pair: Pair, topic: str, text: str, *, supported: bool) -> bool | None:
     """Whether an answer holds what the pair's claims state; None for places, and where there is no claim."""
     if pair.kind == UNANSWERABLE:
         return not supported or re.search(r"\b(?:no|none|nothing|never|cannot)\b", text, re.I) is not None
-    told = asked_claims(pair)
+    if topic in YES_OR_NO:
+        is_no = any(claim.what == "count" and claim.value == 0 for claim in pair.claims)
+        return text.startswith("No" if is_no else "Yes")
+    told = asked_claims(pair, topic)
     if pair.kind == WHERE and any(claim.what != "moment" for claim in told):
         return None
     found = [is_told(claim, pair, text) for claim in told]
     return all(found) if found else None
 
 
-def asked_claims(pair: Pair) -> Sequence[Claim]:
-    """The claims that answer; that nothing stood in between is no answer where something else is claimed."""
+def asked_claims(pair: Pair, topic: str) -> Sequence[Claim]:
+    """The claims that answer; a long answer claims also what stands around, and how often something did not happen."""
     happened = [claim for claim in pair.claims if claim.what not in ("count", "sum") or claim.value]
-    if pair.kind == WHY:
-        return pair.claims[-1:]
-    if pair.kind == WHEN:
-        return [claim for claim in happened if claim.what == "moment"][:1] or happened
+    moments = [claim for claim in happened if claim.what == "moment"]
     if pair.kind == BEFORE_AFTER:
-        return [claim for claim in happened if claim.what == "moment"]
+        return (
+            moments[1:2] if topic in ("next_event", "previous_event") else moments[: 2 if topic == "which_first" else 1]
+        )
+    if pair.kind in (WHEN, WHERE):
+        return moments[:1] or happened
+    if pair.kind == SAID_OR_SHOWN:
+        return [claim for claim in happened if claim.what in ("shown", "said")] or happened[:1]
+    if topic in ("what_between", "what_nothing"):
+        return [claim for claim in happened if claim.what != "value"] or pair.claims[:1]
+    if topic in ANSWERED_BY_ONE or pair.kind == WHY:
+        return happened[:1]
     return happened or pair.claims
 
 
@@ -283,6 +298,11 @@ def template_of(question: str, language: str) -> str:
     """The template that a question was made with; topics that ask in the same words share a name."""
     found = (name for name, pattern in patterns(language) if pattern.fullmatch(question))
     return f"{language} {next(found, '?')}"
+
+
+def topic_of(template: str) -> str:
+    """`next_event` of `en next_event: Which ...`; of topics that ask in the same words, the first."""
+    return template.partition(" ")[2].partition(":")[0]
 
 
 @cache

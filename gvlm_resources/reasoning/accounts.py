@@ -17,6 +17,7 @@ from gvlm_resources.reasoning.phrases import Voice, listed
 from gvlm_resources.reasoning.protocol import Evidence, Row, Scope
 from gvlm_resources.reasoning.question import AnchorRelation, Ask, EventQuery, Question
 from gvlm_resources.reasoning.retrieve import BESIDE_NS, describe_spans, named_rows, row_words
+from gvlm_resources.reasoning.times import Relation
 from gvlm_resources.timebase import NS_PER_S, Span, format_clock
 
 SHOWN = 12
@@ -25,6 +26,7 @@ STANDS_NS = 3 * NS_PER_S  # for which a line on the screen can be read, at least
 STEPS = 3  # things told of what came next or before
 QUIET = ("damage", "death", "pickup")
 _BY_THE_WAY = ("sound", "text", "scene_change", "heal", "armor")  # what goes with what happened rather than happens
+_LOOSELY = re.compile(r"\W*(?:around|about|near|roughly|approximately|close\s+to|some\s?time|ca)\b", re.I)
 RUN_GAP_NS = 2 * NS_PER_S  # shots closer than this are one burst
 
 
@@ -56,6 +58,7 @@ class Telling:
             and not self.question.anchors
             and len(points) == len(self.question.times) == len(self.scope.spans)
             and len(points) <= 3
+            and all(time.relation is Relation.AT for time in self.question.times)
         ):
             return f"around {listed([format_clock(point) for point in points])}"
         return describe_spans(self.scope)
@@ -215,12 +218,18 @@ def when(telling: Telling) -> Passage:
             nth = f"the {phrases.ordinal(which)} {phrases.words_for(kind).one}{_matching(telling)}{_there(telling)}"
             parts.append(phrases.sentence(f"{nth} was {_quotes(telling, rows)}"))
         elif past:
-            parts.append(phrases.sentence(f"{telling.voice.who} {past}{place} {_moments(telling, rows)}"))
+            did = f"{telling.voice.who} {past}{place}{_within(telling)}"
+            parts.append(phrases.sentence(f"{did} {_moments(telling, rows)}"))
         else:
             parts.append(phrases.sentence(f"{phrases.counted(len(rows), kind)}: {_quotes(telling, rows)}"))
         if len(rows) == 1 and (past or kind == "pickup"):
             parts.append(phrases.reads(rows[0]))
     return Passage(" ".join([*parts, *_beside(telling)]), supported=True)
+
+
+def _within(telling: Telling) -> str:
+    """Where "for the first time" holds, where that is not the whole video."""
+    return _there(telling) if telling.question.target.which else ""
 
 
 def extreme(telling: Telling) -> Passage:
@@ -323,14 +332,41 @@ def quoted(telling: Telling) -> Passage:
 
 
 def yes_no(telling: Telling) -> Passage:
-    """Yes with the moments, or how often against what was compared with."""
+    """Yes with the moments, or how often against what was compared with.
+
+    Of a second that is named, yes only where something stands in that very second, and else the nearest to it.
+    """
     threshold = telling.question.threshold
+    if threshold is None and _is_of_a_second(telling):
+        return _in_that_second(telling)
     told = count(telling)
     if threshold is None:
         return Passage(f"Yes. {told.text}", supported=True)
     rows = telling.evidence.rows
     holds = threshold.holds(len(rows) if threshold.is_count else _total(rows))
     return Passage(f"{'Yes' if holds else 'No'}. {told.text}", supported=True)
+
+
+def _is_of_a_second(telling: Telling) -> bool:
+    """Whether "at 0:45" and nothing wider was named; "around 0:45" is as wide as a moment is."""
+    times = telling.question.times
+    return (
+        bool(telling.scope.points_ns)
+        and not telling.question.anchors
+        and all(time.relation is Relation.AT and not _LOOSELY.match(time.text) for time in times)
+    )
+
+
+def _in_that_second(telling: Telling) -> Passage:
+    points, rows = telling.scope.points_ns, telling.evidence.rows
+    here = [row for row in rows if any(_stands_at(row, point) for point in points)]
+    kind = next(iter(by_kind(here or rows, telling.question.target.kinds)))
+    at = listed([format_clock(point) for point in points])
+    if here:
+        return Passage(f"Yes. {phrases.sentence(f'at {at}: {_told_plain(telling, kind, here)}')}", supported=True)
+    nearest = min(rows, key=lambda row: min(abs(row.start_ns - point) for point in points))
+    none = f"the timeline records no {phrases.words_for(kind).one}{_matching(telling)} at {at} itself"
+    return Passage(f"No. {phrases.sentence(f'{none}; the nearest is {told_row(telling, nearest)}')}", supported=True)
 
 
 # ----------------------------------------------------------------------------- moments and the whole
@@ -640,8 +676,11 @@ def elsewhere(telling: Telling) -> Passage:
     """None of the kind at the time asked about; said so, with those at other times."""
     question, rows = telling.question, telling.evidence.elsewhere
     kind = next(iter(by_kind(rows, question.target.kinds)))
-    no = "No. " if question.ask is Ask.YES_NO and question.threshold is None else ""
-    text = f"the timeline records no {phrases.words_for(kind).one}{_matching(telling)}{_there(telling)}"
+    threshold = question.threshold
+    no = "No. " if threshold is None else "Yes. " if threshold.holds(0) else "No. "
+    no = no if question.ask is Ask.YES_NO else ""
+    none = listed([phrases.words_for(one).one for one in question.target.kinds or (kind,)], last="or")
+    text = f"the timeline records no {none}{_matching(telling)}{_there(telling)}"
     others = f"at other times it records {_told_plain(telling, kind, rows)}"
     return Passage(f"{no}{phrases.sentence(text)} {phrases.sentence(others)}", supported=True)
 

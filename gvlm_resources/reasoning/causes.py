@@ -27,6 +27,9 @@ _NAMES_A_CAUSE = re.compile(
     r"|fell|squashed|pulverized|electrocuted|by an?|by the)\b",
     re.I,
 )
+_WHO_DID_IT = re.compile(
+    r"\bwho(?:m|se)?\b|\benem(?:y|ies)\b|\bwhat\s+(?:was\s+it\s+that\s+)?(?:hit|hurt|shot)\b", re.I
+)
 
 
 def why(telling: Telling) -> Passage:
@@ -42,8 +45,17 @@ def why(telling: Telling) -> Passage:
             f"Ask about one of them by its time, such as @{rows[EXPLAINED].clock}."
         )
     if any(row.kind != "death" for row in rows[:EXPLAINED]):
-        parts.append("The timeline records what happened, not the reason for it.")
+        asks_who = _WHO_DID_IT.search(telling.question.read_as) is not None
+        who = "No message on the timeline names who or what did it. " if asks_who and not _is_named(telling) else ""
+        parts.append(f"{who}The timeline records what happened, not the reason for it.")
     return Passage("\n".join(parts), supported=True)
+
+
+def _is_named(telling: Telling) -> bool:
+    """Whether a line on the screen near to one of the events tells who or what did it."""
+    rows = telling.evidence.rows[:EXPLAINED]
+    shown = [row for row in telling.evidence.context if row.is_shown and _NAMES_A_CAUSE.search(phrases.words_of(row))]
+    return any(abs(one.start_ns - row.start_ns) <= JUST_AFTER_NS for one in shown for row in rows)
 
 
 def _distance(telling: Telling, row: Row) -> str:

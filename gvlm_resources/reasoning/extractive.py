@@ -17,7 +17,7 @@ from gvlm_resources.reasoning.protocol import Answer, Evidence, EvidenceSource, 
 from gvlm_resources.reasoning.question import Ask, Question
 from gvlm_resources.reasoning.retrieve import describe_spans, is_about, row_words
 
-VERSION = "2"
+VERSION = "3"
 TOLD_VIDEOS = 8
 SHOWN_HITS = 5
 _COUNTED = frozenset((Ask.COUNT, Ask.LIST, Ask.YES_NO, Ask.WHEN, Ask.TOTAL, Ask.EXTREME, Ask.WHY, Ask.HOW_LONG))

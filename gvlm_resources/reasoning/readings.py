@@ -16,6 +16,18 @@ from gvlm_resources.timebase import NS_PER_S, Span, format_clock
 
 MAX_POINTS = 6
 _PLACE = re.compile(r"\b(?:where|point\s+(?:to|at)|which\s+part\s+of\s+the\s+(?:picture|screen|frame))\b", re.I)
+# Words that ask for how two values differ.
+_MORE = re.compile(
+    r"\b(?:ris(?:e|es|en|ing)|rose|up|increas\w+|higher|more|greater|larger|better|gr[eo]w\w*|gain\w*)\b", re.I
+)
+_LESS = re.compile(
+    r"\b(?:fall\w*|fell|down|decreas\w+|lower|less|fewer|smaller|worse|drop\w*|s[aiu]nk\w*|los[et]\w*)\b", re.I
+)
+_DIFFERENCE = re.compile(
+    rf"\bdiffer\w*|\bhow\s+much\b.*\bchang\w+|^\W*(?:did|has|had|have)\b.*\bchang\w+|\bwhich\s+way\b|\bsame\b"
+    rf"|{_MORE.pattern}|{_LESS.pattern}",
+    re.I,
+)
 
 
 def state(telling: Telling) -> Passage:
@@ -35,11 +47,51 @@ def _values(telling: Telling) -> Passage:
         return _each(telling, _crossing)
     if question.ask is Ask.YES_NO and question.threshold is not None and not question.threshold.is_count:
         return _compared(telling)
+    if _ends(telling) is not None and _DIFFERENCE.search(question.read_as):
+        return _each(telling, _difference)
     if scope.points_ns:
         return _each(telling, _at_points)
     if scope.everywhere:
         return _each(telling, _last)
     return _each(telling, _course)
+
+
+def _ends(telling: Telling) -> tuple[int, int] | None:
+    """The two moments between which a value is compared: both named, or the ends of the stretch that is."""
+    scope = telling.scope
+    if len(scope.points_ns) == 2:
+        return min(scope.points_ns), max(scope.points_ns)
+    if scope.points_ns or scope.everywhere or len(scope.spans) != 1:
+        return None
+    return scope.spans[0].start_ns, min(scope.spans[0].end_ns, scope.video.duration_ns - 1)
+
+
+def _difference(telling: Telling, variable: str) -> Passage:
+    """By how much a value changed from one moment to another, and which way; yes or no where one way was asked for."""
+    start_ns, end_ns = _ends(telling) or (0, 0)
+    for name in _names(telling, variable):
+        video = telling.scope.video.video_id
+        before = reading_at(telling.evidence.states, name, start_ns, video)
+        after = reading_at(telling.evidence.states, name, end_ns, video)
+        if before is not None and after is not None:
+            return _compared_readings(telling, (before, start_ns), (after, end_ns))
+    return _at_points(telling, variable) if telling.scope.points_ns else _course(telling, variable)
+
+
+def _compared_readings(telling: Telling, before: tuple[StateReading, int], after: tuple[StateReading, int]) -> Passage:
+    change = after[0].value - before[0].value
+    went = f"{'rose' if change > 0 else 'fell'} by {phrases.number(abs(change))}" if change else "did not change"
+    ends = [
+        f"{phrases.number(reading.value)} at {format_clock(at_ns)} ({telling.cites.reading(reading)})"
+        for reading, at_ns in (before, after)
+    ]
+    text = phrases.sentence(f"{telling.voice.whose} {_called(before[0].variable)} {went}: {ends[0]} and {ends[1]}")
+    if telling.question.ask is not Ask.YES_NO:
+        return Passage(text, supported=True)
+    asked = telling.question.read_as
+    ways = (_MORE.search(asked) is not None, _LESS.search(asked) is not None)
+    holds = {(True, False): change > 0, (False, True): change < 0}.get(ways, change != 0)
+    return Passage(f"{'Yes' if holds else 'No'}. {text}", supported=True)
 
 
 def _each(telling: Telling, tell: Callable[[Telling, str], Passage]) -> Passage:

@@ -80,6 +80,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         r"pick(?:s|ed|ing)?(?:-|\s+)?ups?|pick(?:s|ed|ing)?(?=\s+(?:[\w-]+\s+){1,4}up\b)|collect(?:s|ed|ing)?|grab(?:s|bed|bing)?"
         r"|loot(?:s|ed|ing)?|(?:find|found|get|got)(?=\s*(?:$|[?.!,]))|obtain(?:s|ed|ing)?|acquir(?:e|es|ed|ing)|gather(?:s|ed|ing)?|(?:get|got|gets|getting|find|found|finds"
         r"|finding|t(?:ake|ook|akes|aking)|receiv(?:e|ed|es|ing))(?=\s+(?:a|an|the|my|any|some|more|another|his|her|that|hold\s+of)\s)"
+        r"|(?:get|got|t(?:ake|ook|akes|aking)|receiv(?:e|ed|es|ing))(?=\s+\")"
         r"|(?:get|got|gets|getting|find|found|finds|finding)(?=\s+(?:\w+\s+)?(?:ammo|armou?r|health|items?|weapons?|keys?|keycards?|"
         r"shells|bullets|rockets|cells|medi?kits?|stimpacks?)\b)|items?(?!\s+(?:list|box))|power-?ups?",
     ),
@@ -131,6 +132,10 @@ def _set(words: str) -> frozenset[str]:
 
 # What a question may call a kind of thing, and the words that rows have for things of that kind.
 CATEGORIES: dict[str, frozenset[str]] = {
+    "bulletgun": _set("bulletgun bullet pistol handgun chaingun minigun"),  # "a weapon that uses bullets"
+    "shellgun": _set("shellgun shell shotgun supershotgun"),
+    **dict.fromkeys(("rocketgun", "missilegun"), _set("rocketgun missilegun rocket missile launcher rocketlauncher")),
+    "cellgun": _set("cellgun cell plasma bfg bfg9000 skag"),
     "ammo": _set("ammo ammunition clip bullet shell rocket cell round magazine missile backpack energy charge pack"),
     "health": _set("health medikit medkit stimpack soulsphere supercharge berserk heal megasphere refill"),
     "armor": _set("armor megaarmor vest megasphere"),
@@ -165,7 +170,7 @@ SILENT = _set(
     everything exactly explain far fell few first following footage for from full game gameplay gave get
     gets getting give go goes going gone got had happen happened happening happens has have having he her
     here hers him his hour hours how however i if in include including into is it its itself just kind kinds
-    know last lead least led left let level like list long longest lot made main make makes many match may
+    know last lead least led left less fewer let level like list long longest lot made main make makes many match may
     me mention mentioned mentions might min mine mins minute minutes moment moments more most much my myself
     name named near never no none nor not nothing now number occur occurred occurs of off often on once one only
     onto or other our out over overall own part player players please point points present quite reach

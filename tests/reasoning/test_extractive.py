@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gvlm_resources.errors import QuestionError
-from gvlm_resources.reasoning import retrieve
+from gvlm_resources.reasoning import languages, retrieve
 from gvlm_resources.reasoning.extractive import ExtractiveCore
 from gvlm_resources.reasoning.protocol import Answer, Row
 from gvlm_resources.settings import ReasoningSettings
@@ -533,3 +533,65 @@ def test_where_a_value_stands_on_the_screen_is_said_to_be_unknown() -> None:
 def test_a_text_in_quotes_is_told_with_its_first_moment() -> None:
     given = answer('When does "Got the pump-action shotgun!" first appear?')
     assert labels(given)[0] == "01:00"
+
+
+# ----------------------------------------------------------------------------------------- yes, no, and by how much
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Did I die between 0:40 and 0:50?", "Yes. Between 00:40 and 00:50 you died once"),
+        ("Did I die between 0:10 and 0:20?", "No. The timeline records no death between 00:10 and 00:20."),
+        ("Is it true that I died between 0:10 and 0:20?", "No. The timeline records no death"),
+        ("Did I die at 0:45?", "Yes. At 00:45: 1 death"),
+        ("Did I die at 0:40?", "No. The timeline records no death at 00:40 itself; the nearest is [00:45]"),
+        ("Did I die around 0:40?", "Yes. "),
+        ("Did I pick up the shotgun at 1:10?", "No. The timeline records no pickup matching “shotgun” at 01:10 itself"),
+        ("Did I die more than once between 0:40 and 0:50?", "No. "),
+        ("Did I die less than twice between 0:10 and 0:20?", "Yes. "),
+        ("Was my health 79 at 0:30?", "Yes. At 00:30 your health was 79"),
+        ("Did the screen show 50 for my health at 0:30?", "No. At 00:30 your health was 79"),
+        ("Did my health fall between 0:30 and 0:44?", "Yes. Your health fell by 56: 79 at 00:30"),
+        ("Did my health rise between 0:30 and 0:44?", "No. Your health fell by 56"),
+    ],
+)
+def test_yes_or_no_comes_first_where_the_timeline_decides_it(text: str, told: str) -> None:
+    given = answer(text)
+    assert given.text.startswith(told), given.text
+    assert given.supported
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What is the difference between my health at 0:30 and at 0:44?",
+        "By how much did my health differ between 0:30 and 0:44?",
+        "Was my health higher or lower at 0:44 than at 0:30?",
+        "Did my health rise or fall from 0:30 to 0:44?",
+        "How much did my health change from 0:30 to 0:44?",
+    ],
+)
+def test_two_values_are_compared_and_the_difference_told(text: str) -> None:
+    given = answer(text)
+    assert given.text == "Your health fell by 56: 79 at 00:30 ([00:20]) and 23 at 00:44 ([00:41])."
+
+
+def test_what_came_next_is_the_next_event_of_the_kinds_asked_for() -> None:
+    assert labels(answer("At 0:45 I died. Which pickup came next?")) == ["01:00"]
+    assert labels(answer("What was the last pickup before 0:45, when I died?")) == ["00:20"]
+
+
+def test_who_dealt_a_hit_is_said_to_be_unknown_where_no_message_names_it() -> None:
+    assert "No message on the timeline names who or what did it." in answer("Who dealt the hit at 3:00?").text
+    assert "names who" not in answer("Why did I get hit at 3:00?").text
+
+
+def test_what_came_just_before_and_after_stands_beside_the_moment_asked_for() -> None:
+    source = one_video()
+    question = languages.read("When did I respawn before 1:30?", duration_ns=at("5:00"), moment_window_s=30)
+    evidence = retrieve.gather(question, source.videos(), source, SETTINGS)
+    assert [row.clock for row in evidence.rows] == ["00:49"]
+    assert {row.clock for row in evidence.context} == {"00:41", "00:45"}
+    count = languages.read("How many times did I respawn?", duration_ns=at("5:00"), moment_window_s=30)
+    assert retrieve.gather(count, source.videos(), source, SETTINGS).context == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import chain
 
@@ -16,7 +17,7 @@ from gvlm_resources.timebase import NS_PER_S
 from tests.reasoning.doom import at, one_video
 
 VIDEO = {"duration_ns": 60 * NS_PER_S, "moment_window_s": 30}
-LEAST = 0.8  # of the templates of a language; docs/answers.md has what was measured
+LEAST = 0.98  # of the templates of a language; docs/answers.md has what was measured
 
 
 def read(text: str) -> Question:
@@ -154,7 +155,7 @@ def asked(words: Wording) -> dict[tuple, str]:
 def _of_topic(words: Wording, name: str) -> Iterator[tuple[tuple, str]]:
     for number, ask in enumerate(words.topics[name].ask):
         for key, fields in _subjects(words, ask):
-            yield (name, number, key), ask.format(**fields)
+            yield (name, number, key), ask.format_map(defaultdict(lambda: words.quote("shotgun"), fields))
 
 
 def _subjects(words: Wording, ask: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -162,15 +163,18 @@ def _subjects(words: Wording, ask: str) -> Iterator[tuple[str, dict[str, str]]]:
     base |= {"nth": words.ordinals[0], "words": words.quote("PICKED UP A CLIP."), "name": words.quote("medikit")}
     base |= {"plain": words.quote("shotgun"), "stretch": words.between.format(**base)}
     base |= {"place": words.places["top left"], "asked": "50"}
+    base["ammunition"] = words.ammunition["bullets"]
     if "{variable" in ask:
         for name, told in words.variables.items():
+            base["other"] = words.variables["armor" if name == "health" else "health"]
             yield name, {**base, "variable": told, "variable_start": told[0].upper() + told[1:]}
         return
     for form, field in (("clause", "{clause}"), ("how_many", "{question}"), ("plural", "{plural}")):
         if field in ask:
             for kind, event in words.events.items():
                 if form in event:
-                    yield kind, {**base, field.strip("{}"): event[form].format(**base)}
+                    uses = {"plain": words.ammunition["bullets"]} if kind.endswith("_of") else {}
+                    yield kind, {**base, field.strip("{}"): event[form].format(**base | uses)}
             return
     if "{one}" not in ask:
         yield "", base

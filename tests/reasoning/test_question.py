@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gvlm_resources.errors import QuestionError
 from gvlm_resources.reasoning.question import Ask, EventQuery, Question, Threshold, parse
-from gvlm_resources.timebase import NS_PER_S
+from gvlm_resources.timebase import NS_PER_S, Span
 
 S = NS_PER_S
 
@@ -482,3 +482,65 @@ def test_what_stands_in_quotes_names_no_kind_and_no_value() -> None:
 
 def test_a_part_of_the_screen_is_no_moment() -> None:
     assert ask("What did the message on the screen say at 1:00?").anchors == ()
+
+
+# --------------------------------------------------------------------- what came next, whether, which way, by how much
+
+
+@pytest.mark.parametrize(
+    ("text", "which", "span"),
+    [
+        ("At 0:20 I died. Which pickup came next?", 1, (21, 300)),
+        ("After I died at 0:20, what was the next pickup?", 1, (21, 300)),
+        ("What was the next pickup after 0:20, when I died?", 1, (21, 300)),
+        ("Of pickups, which one came next after I died at 0:20?", 1, (21, 300)),
+        ("At 0:20 I died. Which pickup came last before that?", -1, (0, 20)),
+        ("What was the last pickup before 0:20, when the screen went black?", -1, (0, 20)),
+    ],
+)
+def test_of_a_moment_that_is_told_the_next_or_the_last_event_of_a_kind_is_asked_for(
+    text: str, which: int, span: tuple[int, int]
+) -> None:
+    question = ask(text)
+    assert (question.target.kinds, question.target.which) == (("pickup",), which)
+    assert question.spans == (Span(span[0] * S, span[1] * S),)
+    assert question.anchors == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Is it true that I picked up the shotgun?",
+        "Tell me whether I picked up the shotgun.",
+        "Can you say if I picked up the shotgun?",
+        "Did I take “shotgun”?",
+    ],
+)
+def test_whether_something_happened_is_a_yes_or_no(text: str) -> None:
+    question = ask(text)
+    assert (question.ask, question.target.kinds, question.target.subject) == (Ask.YES_NO, ("pickup",), ("shotgun",))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Did my health rise or fall from 0:10 to 0:20?",
+        "Was my health higher or lower at 0:20 than at 0:10?",
+        "Did my health go up or down between 0:10 and 0:20?",
+    ],
+)
+def test_which_of_two_ways_a_value_went_is_no_yes_or_no(text: str) -> None:
+    question = ask(text)
+    assert (question.ask, question.variables) == (Ask.STATE, ("health",))
+
+
+def test_a_number_of_which_a_value_is_asked_counts_no_events() -> None:
+    question = ask("Did the screen show 50 for my health at 0:20?")
+    assert (question.ask, question.variables) == (Ask.YES_NO, ("health",))
+    assert question.threshold == Threshold("==", 50, is_count=False)
+
+
+def test_a_weapon_is_known_by_what_it_uses() -> None:
+    question = ask("When did I first fire a weapon that uses bullets?")
+    assert (question.ask, question.target) == (Ask.WHEN, EventQuery(("shot",), ("bulletgun",), 1))
+    assert ask("How many bullets did I have at 0:20?").variables == ("bullets",)
