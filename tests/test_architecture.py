@@ -28,7 +28,7 @@ PURE = [
                 for name in ("stretches", "context", "prompt_parts", "writer_prompts", "writer_replies")
             ),
             *("cards/audit_finding", "cards/audit_balance", "cards/card_blocks", "cards/card_limits"),
-            *("review/review_words", "export/tokens", "export/sources"),
+            *("review/review_words", "export/tokens", "export/sources", "export/grounds"),
         )
     ),
     *(str(path.relative_to(ROOT)) for path in ROOT.glob("gvlm_resources/dataset/questions/ask_*.py")),
@@ -47,8 +47,13 @@ PURE = [
     "gvlm_resources/timeline/events.py",
     "gvlm_resources/timeline/rows.py",
     "gvlm_resources/timeline/render.py",
-    "gvlm_resources/reasoning/question.py",
-    "gvlm_resources/reasoning/prompts.py",
+    *(
+        f"gvlm_resources/reasoning/{name}.py"
+        for name in (
+            *("question", "question_parts", "rewording", "anchors", "asking", "asides", "subjects", "thresholds"),
+            *("steps", "prompts"),
+        )
+    ),
     "gvlm_resources/evaluation/spotting.py",
 ]
 TRUTH = {"gvlm_resources.simulator", "gvlm_resources.evaluation", "gvlm_resources.encoders.pretrain"}
