@@ -92,3 +92,12 @@ def test_alignment_shows_the_region_of_the_thing_that_is_asked_for() -> None:
     assert len(shown) == len(pairs) > 10
     assert all(TOKEN_R in one.conversations[1].value for one in shown)
     assert {embedding.table for one in shown for embedding in one.embeddings} == {REGIONS}
+
+
+def test_alignment_shows_the_frame_on_which_things_are_counted() -> None:
+    facts = seen(play.sight("imp", "t-9", 7, (200, 60, 280, 150), 0.9))
+    [pair] = [pair for pair in about_things(facts) if pair.kind == "how_many"]
+    settings = ExampleSettings(curricula=(ALIGNMENT,))
+    [example] = examples.make([pair], facts, vectors(facts), lambda pair: "", settings, {})
+    assert isinstance(example, Example)
+    assert example.frames == pair.frames

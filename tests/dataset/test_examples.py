@@ -131,6 +131,11 @@ NOT_SHOWN = {
     "what is said": {"kind": pairs.SAID_OR_SHOWN, "evidence": (footage.CALL.speech_id,), "at": (15, 17)},
     "an event": {"kind": pairs.WHAT, "evidence": (footage.HURT.event_id,), "at": (12, 13)},
     "the least value": {"claims": (Claim("lowest", ns(8), ns(9), subject="health", value=100.0),)},
+    "a count without claims that cites a value": {"kind": pairs.HOW_MANY},
+    "a count of what happened": {
+        "kind": pairs.HOW_MANY,
+        "claims": (Claim("count", ns(8), ns(9), "damage", value=0.0),),
+    },
     "no evidence": {"evidence": ()},
     "evidence that is not there": {"evidence": ("g000099000000-health",)},
     "a frame without a vector": {"at": (5, 6)},
@@ -147,9 +152,15 @@ def test_alignment_leaves_out_what_no_single_frame_shows(changes: dict[str, Any]
     assert reason(replace(of, **values), ALIGNMENT) == "not_on_one_frame"
 
 
-@pytest.mark.parametrize("kind", [pairs.WHEN, pairs.WHY, pairs.HOW_MANY, pairs.SUMMARY, pairs.UNANSWERABLE])
+@pytest.mark.parametrize("kind", [pairs.WHEN, pairs.WHY, pairs.SUMMARY, pairs.UNANSWERABLE])
 def test_alignment_asks_nothing_that_takes_time(kind: str) -> None:
     assert reason(pair(kind=kind), ALIGNMENT) == "not_its_kind"
+
+
+def test_alignment_asks_how_many_where_a_number_on_one_frame_says_so() -> None:
+    claims = (Claim("value", ns(8), ns(9), subject="health", value=100.0),)
+    example = one(pair(kind=pairs.HOW_MANY, claims=claims), ALIGNMENT)
+    assert example.frames == one(pair(claims=claims), ALIGNMENT).frames
 
 
 # -------------------------------------------------------------------------------------------------------- dynamics

@@ -137,7 +137,7 @@ def test_what_was_written_and_what_was_skipped_is_told(tmp_path: Path) -> None:
     assert facts["embeddings"] == sum(index.column("embeddings").to_pylist())
     skipped = sum(sum(reasons.values()) for reasons in facts["skipped"].values())
     assert facts["examples"] + skipped == len(PAIRS) * len(CURRICULA)
-    assert facts["skipped"]["alignment"] == {"not_its_kind": 2}
+    assert facts["skipped"]["alignment"] == {"not_its_kind": 1, "not_on_one_frame": 1}
 
 
 class Told(dict):

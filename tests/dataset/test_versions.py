@@ -13,7 +13,7 @@ from gvlm_resources.dataset.writer import context, writer_prompts
 from gvlm_resources.recipes import STAGES
 
 WORDING = Path(templates.__file__).parent / "wording"
-OF_TEMPLATES = {"4": "919933bf3c8648da"}
+OF_TEMPLATES = {"5": "6582c82d49cb9904"}
 OF_PROMPTS = {"2": "afba6294f51f8558"}
 
 

@@ -54,7 +54,7 @@ TOO_LONG = "span_does_not_fit"
 NO_VECTORS = "no_vectors"
 
 ASKED = {
-    ALIGNMENT: frozenset((WHAT, WHERE, STATE, SAID_OR_SHOWN)),
+    ALIGNMENT: frozenset((WHAT, WHERE, HOW_MANY, STATE, SAID_OR_SHOWN)),
     DYNAMICS: frozenset(KINDS),
     LONG: frozenset((SUMMARY, HOW_MANY, BEFORE_AFTER, WHY, WHEN, UNANSWERABLE)),
 }
@@ -239,6 +239,8 @@ def _visible(pair: Pair, facts: Facts) -> Span | None:
     rows = [facts.row(name) for name in pair.evidence]
     if not rows or not all(isinstance(row, Sight | Frame | Text | Held) for row in rows):
         return None
+    if pair.kind == HOW_MANY and not pair.claims and not all(isinstance(row, Sight) for row in rows):
+        return None  # a count without claims may be of what happened, and cite the values that did not change
     spans = [pair.span, *(facts.span_of(name) for name in pair.evidence)]
     spans += [claim.span for claim in pair.claims]
     start, end = max(span.start_ns for span in spans), min(span.end_ns for span in spans)

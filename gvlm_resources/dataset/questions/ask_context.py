@@ -13,15 +13,18 @@ from gvlm_resources.dataset.facts import Event, Held
 from gvlm_resources.dataset.pairs import LENGTHS, Claim
 from gvlm_resources.dataset.questions import ask_draft as say
 from gvlm_resources.dataset.questions.ask_draft import Phrase
-from gvlm_resources.dataset.questions.ask_view import QUIET_NS, View, moment, second, starting_in, value
+from gvlm_resources.dataset.questions.ask_view import QUIET_NS, SAME_NS, View, count, moment, second, starting_in, value
 from gvlm_resources.timebase import NS_PER_S, Span
 
 # So far from what is asked about a number or another event is told, and all that is told together: most answers fit a
 # clip of some seconds.
 NUMBERS_NS, NEIGHBOUR_NS, TOGETHER_NS = 6 * NS_PER_S, 8 * NS_PER_S, 10 * NS_PER_S
 STILL_NS = 3 * NS_PER_S
+TOLD_NS = NS_PER_S // 2  # so near to a line of the screen lies the event that it tells of, where it may be several
 FEW = 20  # seconds that are looked at on each side
 NEIGHBOURS = ("damage", "pickup", "death", "respawn", "secret")
+HITS = ("damage", "death")  # what a hit is told as
+LOWERING = ("damage", "shot")  # of the kinds that change a number; the others raise it
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def around(view: View, event: Event, *, apart_from: Iterable[Event] = ()) -> Con
 
 
 def before_and_after(view: View, event: Event) -> Context:
-    """`The player's health was 82 at 00:18 and 92 at 00:22.`"""
+    """`The player's health was 82 at 00:18 and 92 at 00:22.` Only where the event alone changed it in between."""
     name = _number_of(view, event)
     sure = view.sure_seconds(name) if name else ()
     at = bisect_left(sure, event.start_ns, key=lambda one: one[1].end_ns)
@@ -75,7 +78,19 @@ def before_and_after(view: View, event: Event) -> Context:
     before = sure[at - 1]
     if event.start_ns - before[1].end_ns > NUMBERS_NS or after[1].start_ns - event.start_ns > NUMBERS_NS:
         return Context()
-    return compared(view, before, after) if before[0].value != after[0].value else Context()
+    return compared(view, before, after) if _is_its_step(view, event, before[0], after[0]) else Context()
+
+
+def _is_its_step(view: View, event: Event, before: Held, after: Held) -> bool:
+    """Whether a number went from one value straight to the other with the event, and the way that such events go."""
+    if [*view.held_in(after.variable, Span(before.start_ns, after.end_ns))] != [before, after]:
+        return False
+    if after.start_ns - before.end_ns > SAME_NS or abs(after.start_ns - event.start_ns) > SAME_NS:
+        return False  # it was not read in between, or changed at another time
+    at_once = view.of_kind(event.kind, span=Span(max(0, event.start_ns - SAME_NS), event.start_ns + SAME_NS + 1))
+    if any(one != event and _number_of(view, one) == after.variable for one in at_once):
+        return False
+    return after.value < before.value if event.kind in LOWERING else after.value > before.value
 
 
 def compared(view: View, before: tuple[Held, Span], after: tuple[Held, Span]) -> Context:
@@ -139,28 +154,52 @@ def _figure(key: str, one: tuple[Held, Span]) -> Context:
 
 
 def _before(view: View, event: Event, told: set[str]) -> Context:
-    at = second(event.start_ns)
-    near = starting_in(view.happenings, Span(max(0, at.start_ns - NEIGHBOUR_NS), max(1, at.start_ns)))
-    return neighbour(view, "before", _last(view, near, told))
+    """The nearest event before it, its own second included; nothing where that one is not sure, or told already."""
+    since = max(0, second(event.start_ns).start_ns - NEIGHBOUR_NS)
+    near = starting_in(view.happenings, Span(since, max(since + 1, event.start_ns)))
+    last = next((one for one in reversed(near) if one.kind in NEIGHBOURS), None)
+    return _neighbour(view, "before", last, event, told)
 
 
 def _after(view: View, event: Event, told: set[str]) -> Context:
-    at = second(event.start_ns)
-    near = starting_in(view.happenings, Span(at.end_ns, at.end_ns + NEIGHBOUR_NS))
-    return neighbour(view, "after", _last(view, near[::-1], told))
+    """The nearest event after it, as `_before`."""
+    near = starting_in(view.happenings, Span(event.start_ns + 1, second(event.start_ns).end_ns + NEIGHBOUR_NS))
+    first = next((one for one in near if one.kind in NEIGHBOURS), None)
+    return _neighbour(view, "after", first, event, told)
 
 
-def _last(view: View, events: Sequence[Event], told: set[str]) -> Event | None:
-    sure = [one for one in events if one.kind in NEIGHBOURS and one.event_id not in told and view.timed(one)]
-    return sure[-1] if sure else None
-
-
-def neighbour(view: View, key: str, event: Event | None) -> Context:
-    """`Before that came a hit, at 00:12.`"""
-    if event is None:
+def _neighbour(view: View, key: str, nearest: Event | None, event: Event, told: set[str]) -> Context:
+    """`Before that came a hit, at 00:12.` No other of these kinds lies between, and that is claimed too."""
+    if nearest is None or nearest.event_id in told or not view.timed(nearest):
         return Context()
-    phrase = _sentence(key, noun=say.told(view, event, "noun"), time=say.clock(event.start_ns))
-    return Context((phrase,), (moment(event),), (event.event_id,))
+    first, then = sorted((second(nearest.start_ns), second(event.start_ns)), key=lambda at: at.start_ns)
+    between = _nothing_between(view, NEIGHBOURS, first, then)
+    if first == then or between is None:
+        return Context()
+    phrase = _sentence(key, noun=say.told(view, nearest, "noun"), time=say.clock(nearest.start_ns))
+    return Context((phrase,), (moment(nearest), *between), (nearest.event_id,))
+
+
+def _nothing_between(view: View, kinds: Iterable[str], first: Span, then: Span) -> tuple[Claim, ...] | None:
+    """That none of the kinds starts between two seconds, as claims; None where nobody could have seen it."""
+    if first.end_ns >= then.start_ns:
+        return ()
+    between = Span(first.end_ns, then.start_ns)
+    claims = tuple(count(kind, between, 0) for kind in kinds if kind in view.facts.recorded)
+    return None if any(view.unread.hides(claim) for claim in claims) else claims
+
+
+def nearest_hit(view: View, at: Span, *, later: bool) -> Context:
+    """`The last hit before that was at 00:24.` Nothing where the nearest one is not sure, or may not be the nearest."""
+    span = Span(at.end_ns, at.end_ns + NEIGHBOUR_NS) if later else Span(max(0, at.start_ns - NEIGHBOUR_NS), at.start_ns)
+    hits = sorted((one for kind in HITS for one in view.of_kind(kind, span=span)), key=lambda one: one.start_ns)
+    for hit in hits[:1] if later else hits[-1:]:
+        pair = (at, second(hit.start_ns)) if later else (second(hit.start_ns), at)
+        between = _nothing_between(view, HITS, *pair)
+        if hit.kind == "damage" and view.timed(hit) and between is not None:
+            found = near_one("next_hit" if later else "last_hit", hit)
+            return Context(found.phrases, (*found.claims, *between), found.evidence)
+    return Context()
 
 
 def near_one(key: str, event: Event) -> Context:
@@ -169,9 +208,15 @@ def near_one(key: str, event: Event) -> Context:
 
 
 def message_behind(view: View, row_id: str) -> Event | None:
-    """The event that a line of the screen tells of, where its second is sure."""
-    found = view.events_made_of(row_id)
-    return next((event for event in found if event.kind in NEIGHBOURS and view.timed(event)), None)
+    """The event that a line of the screen tells of, where its second is sure.
+
+    Of several that may be meant it is the only one that lies near to where the line begins.
+    """
+    found = [event for event in view.events_made_of(row_id) if event.kind in NEIGHBOURS]
+    line = view.facts.span_of(row_id)
+    if len(found) > 1 and line is not None:
+        found = [event for event in found if abs(event.start_ns - line.start_ns) <= TOLD_NS]
+    return found[0] if len(found) == 1 and view.timed(found[0]) else None
 
 
 def of_event(view: View, event: Event | None) -> Context:

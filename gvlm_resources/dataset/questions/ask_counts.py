@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from gvlm_resources.dataset.facts import Event
 from gvlm_resources.dataset.pairs import HOW_MANY, LENGTHS, Claim
 from gvlm_resources.dataset.questions import ask_draft as say
-from gvlm_resources.dataset.questions import ask_things
+from gvlm_resources.dataset.questions import ask_hud, ask_things
 from gvlm_resources.dataset.questions.ask_context import Context, near_one
 from gvlm_resources.dataset.questions.ask_draft import Draft, Phrase
 from gvlm_resources.dataset.questions.ask_view import QUIET_NS, View, count, moment
@@ -41,6 +41,7 @@ def how_many(view: View) -> Iterator[Draft]:
     for kind, topic in SUMMED.items():
         for span in dict.fromkeys((*view.stretches(), *_eventful(view, view.of_kind(kind)))):
             yield from _summed(view, kind, topic, span)
+    yield from ask_hud.how_many(view)
     yield from ask_things.how_many(view)
 
 

@@ -24,14 +24,23 @@ COMPARISONS = ("changed", "rose_or_fell", "higher_or_lower", "difference")  # wa
 def state(view: View) -> Iterator[Draft]:
     for name in filter(view.varies, view.rules):
         calm = view.sure_seconds(name)
-        yield from (_at(view, held, at) for held, at in calm)
+        yield from _ats(view, calm)
         yield from _extremes(view, name)
         yield from _changes(view, calm)
     yield from ask_yes_no.values(view)
 
 
-def _at(view: View, held: Held, at: Span) -> Draft:
-    context = trend(view, held, at)
+def _ats(view: View, calm: Sequence[tuple[Held, Span]]) -> Iterator[Draft]:
+    """The value of each second; of three values in four nothing else is told, so that one frame shows the answer."""
+    turn = cycle((False, False, False, True))
+    tells_more: dict[str, bool] = {}
+    for held, at in calm:
+        if held.state_id not in tells_more:
+            tells_more[held.state_id] = next(turn)
+        yield _at(view, held, at, trend(view, held, at) if tells_more[held.state_id] else Context())
+
+
+def _at(view: View, held: Held, at: Span, context: Context) -> Draft:
     return Draft(
         STATE,
         "value_at",

@@ -8,6 +8,7 @@ from gvlm_resources.dataset.claims import MESSAGE
 from gvlm_resources.dataset.facts import Event, Text
 from gvlm_resources.dataset.pairs import LENGTHS, SAID_OR_SHOWN, Claim
 from gvlm_resources.dataset.questions import ask_draft as say
+from gvlm_resources.dataset.questions import ask_hud
 from gvlm_resources.dataset.questions.ask_context import NEIGHBOURS, Context, around, message_behind, of_event
 from gvlm_resources.dataset.questions.ask_draft import Draft
 from gvlm_resources.dataset.questions.ask_frame import place
@@ -20,6 +21,7 @@ SHOWN_NS = NS_PER_S  # a text that stands there for less is easily missed
 
 def said_or_shown(view: View) -> Iterator[Draft]:
     yield from _shown(view)
+    yield from ask_hud.shown(view)
     yield from _said(view)
     yield from _silent(view)
     yield from _heard(view)
@@ -29,11 +31,11 @@ def _shown(view: View) -> Iterator[Draft]:
     texts = [(row, words) for row, words in view.quotable() if row.end_ns - row.start_ns >= SHOWN_NS]
     first: set[str] = set()
     for row, words in texts:
-        at = second((row.start_ns + row.end_ns) // 2)
-        if _readable_alone(view, row, at):
-            yield _text(view, "shown_message", row, words, at)
+        at = _alone_at(view, row)
+        if at is not None:
+            yield _text(view, "shown_message", row, words, at, Context())
         if words not in first and not view.rules:
-            yield _text(view, "shown_when", row, words, second(row.start_ns))
+            yield _text(view, "shown_when", row, words, second(row.start_ns), _told_of(view, row))
         first.add(words)
     yield from _come_up(view, texts)
     yield from _several(view, texts)
@@ -49,7 +51,7 @@ def _come_up(view: View, texts: Sequence[tuple[Text, str]]) -> Iterator[Draft]:
         wide = Span(max(0, at.start_ns - EARLY_NS), at.end_ns + EARLY_NS)
         others = [one for one in view.facts.texts if one.category == row.category and wide.contains(one.start_ns)]
         if len(others) == 1 and len(view.of_kind(event.kind, span=wide)) == 1:
-            yield _text(view, "shown_new", row, words, at)
+            yield _text(view, "shown_new", row, words, at, _told_of(view, row))
 
 
 def _several(view: View, texts: Sequence[tuple[Text, str]]) -> Iterator[Draft]:
@@ -95,23 +97,32 @@ def _on(text: Text, at: Span) -> bool:
     return text.start_ns < at.end_ns and at.start_ns < text.end_ns
 
 
-def _readable_alone(view: View, row: Text, at: Span) -> bool:
-    """Whether it is the only line of words on the screen in that second, all of which it stands there."""
+def _alone_at(view: View, row: Text) -> Span | None:
+    """Of the seconds all through which a text stands there as the only one of words, that nearest to its middle."""
+    whole = range(-(-row.start_ns // NS_PER_S), row.end_ns // NS_PER_S)
+    if not whole:
+        return None
     others = [
         one
         for one in view.facts.texts
-        if one.ocr_id != row.ocr_id
+        if one.start_ns < row.end_ns
+        and row.start_ns < one.end_ns
+        and one.ocr_id != row.ocr_id
         and one.category == row.category
-        and one.start_ns < at.end_ns
-        and at.start_ns < one.end_ns
         and sum(char.isalpha() for char in one.text) >= LETTERS
     ]
-    return not others and row.start_ns <= at.start_ns and at.end_ns <= row.end_ns
+    middle_s = (row.start_ns + row.end_ns) // 2 // NS_PER_S
+    spans = (second(at * NS_PER_S) for at in sorted(whole, key=lambda at: abs(at - middle_s)))
+    return next((at for at in spans if not any(_on(one, at) for one in others)), None)
 
 
-def _text(view: View, topic: str, row: Text, words: str, at: Span) -> Draft:
+def _told_of(view: View, row: Text) -> Context:
+    """The event that a text tells of, and what else was about then."""
     event = message_behind(view, row.ocr_id)
-    context = of_event(view, event) + (around(view, event) if event else Context())
+    return of_event(view, event) + (around(view, event) if event else Context())
+
+
+def _text(view: View, topic: str, row: Text, words: str, at: Span, context: Context) -> Draft:
     return Draft(
         SAID_OR_SHOWN,
         topic,

@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from gvlm_resources.dataset.facts import Event, Held
 from gvlm_resources.dataset.pairs import STATE, WHAT, Claim
 from gvlm_resources.dataset.questions import ask_draft as say
-from gvlm_resources.dataset.questions.ask_context import Context, amount_of, around, neighbour, only_one, trend
+from gvlm_resources.dataset.questions.ask_context import (
+    HITS,
+    Context,
+    amount_of,
+    around,
+    nearest_hit,
+    only_one,
+    trend,
+)
 from gvlm_resources.dataset.questions.ask_draft import Draft, Phrase
 from gvlm_resources.dataset.questions.ask_view import View, count, moment, second, value
 from gvlm_resources.timebase import NS_PER_S, Span
@@ -91,17 +99,16 @@ def _of_event(
 def _not_hit(view: View, event: Event) -> Iterator[Draft]:
     """A second near to a hit in which there was none, and the health stayed as it was."""
     near = [one for one in view.sure_seconds("health") if abs(one[1].start_ns - event.start_ns) <= NEAR_NS]
-    kinds = ("damage", "death")
     for held, at in near[:: max(1, len(near) - 1)]:
-        if all(view.countable(kind, at) for kind in kinds) and not any(view.of_kind(kind, span=at) for kind in kinds):
-            context = neighbour(view, "after" if at.start_ns < event.start_ns else "before", event)
+        if all(view.countable(kind, at) for kind in HITS) and not any(view.of_kind(kind, span=at) for kind in HITS):
+            context = nearest_hit(view, at, later=at.start_ns < event.start_ns)
             yield Draft(
                 WHAT,
                 f"{NO}hit",
                 "damage",
                 at,
                 (held.state_id,),
-                (*(count(kind, at, 0) for kind in kinds), value(held, at)),
+                (*(count(kind, at, 0) for kind in HITS), value(held, at)),
                 {
                     "time": say.clock(at.start_ns),
                     "value": say.number(held.value),

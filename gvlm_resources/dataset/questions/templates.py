@@ -49,13 +49,14 @@ from gvlm_resources.dataset.questions.wording import Wording, load
 from gvlm_resources.settings import SynthesisSettings
 from gvlm_resources.timebase import NS_PER_S, Span
 
-VERSION = "4"
+VERSION = "5"
 MADE_BY = f"templates@{VERSION}"
 SPARE = 2  # candidates for each pair that the quota asks for
 QUOTA_NS = 600 * NS_PER_S  # what a quota is for
 OFTENEST = 2  # pairs about one fact, in other words; the second where too little else can be asked
 # One in so many pairs of a kind at most: that there was nothing (of what is said or shown less), a count of 0 or 1, the
-# place of a number, something in the first third, what a shot used up or lowered, an answer by yes or no.
+# place of a number, something in the first third, what a shot used up or lowered, an answer by yes or no, how many
+# rounds are left.
 SHARES: Mapping[str, int] = {
     "nothing": 3,
     "nothing said": 5,
@@ -65,7 +66,11 @@ SHARES: Mapping[str, int] = {
     "what_spent": 6,
     "why_fall": 6,
     "yes_no": 7,
+    "count_left": 4,
 }
+# Questions that one frame answers. In their kinds and tiers they come in turn with all others, so that there is enough
+# to teach what a single picture shows.
+ON_ONE_FRAME = frozenset(("value_at", "shown_message", "shown_lines"))
 LENGTHS_IN_TURN = ("short", "medium", "long", "medium", "long")  # of answers: a phrase is the least of a lesson
 FIGURES = ("count", "sum", "value", "lowest", "highest")  # claims that hold over any span with the same rows in it
 
@@ -293,9 +298,9 @@ def _mixed(groups: Mapping[str, Mapping[str, Sequence[Draft]]], chance: random.R
     for topic in sorted(groups):
         abouts = [spread(groups[topic][about], chance) for about in sorted(groups[topic])]
         chance.shuffle(abouts)
-        topics.append(in_turn(abouts))
+        topics.append((topic in ON_ONE_FRAME, in_turn(abouts)))
     chance.shuffle(topics)
-    return in_turn(topics)
+    return in_turn([in_turn([drafts for on_one, drafts in topics if on_one == first]) for first in (True, False)])
 
 
 def spread(items: Sequence[Item], chance: random.Random) -> list[Item]:
