@@ -15,6 +15,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -170,7 +171,7 @@ class Asker:
         digests = [replies.digest(asked.request, self.model, attempt) for asked in requests]
         done: dict[str, _Try] = {}
         running: dict[Future[_Try], str] = {}
-        self._is_over = False
+        self._is_over = is_done = False
         self._pace.resume()
         # Threads are made as they are needed: as many as may ask at once, and those that wait for others.
         with ThreadPoolExecutor(max(1, len(requests)), thread_name_prefix="gvlm-ask") as threads:
@@ -186,12 +187,13 @@ class Asker:
                         done[digest] = _Try(replies.call_id(digest), None, False)
                 while running:
                     _collect(running, done)
+                is_done = True
             except GvlmError:
                 self._is_over = True  # what is under way here comes to its end, and is stored
                 raise
-            except BaseException:
-                self._pace.stop()  # here too, but nobody waits for a server that asks for patience
-                raise
+            finally:
+                if not (is_done or self._is_over):  # an interrupt: as above, but nobody waits for a server's pause
+                    self._pace.stop()
         return _in_order(digests, requests, done)
 
     def _find(self, digest: str) -> _Try | None:
@@ -221,20 +223,19 @@ class Asker:
     def _one(self, digest: str, asked: Asked) -> _Try:
         """The reply to one request that is admitted, in a thread of its own: asked for here, or by somebody else."""
         call = replies.call_id(digest)
-        try:
-            with self._store.alone(digest, wait=lambda: self._wait_for(digest)):
-                self._waiting.discard(digest)
-                return self._find(digest) or self._paid(digest, asked)
-        except TooLongError as error:
-            self._purse.let_go(call)
-            with self._mutex:
-                self._measured.requests += error.requests
-            return _Try(call, None, False, too_long=error)
-        except BaseException:
-            self._purse.let_go(call)
-            raise
-        finally:
-            self._waiting.discard(digest)
+        with ExitStack() as undone:
+            undone.callback(self._purse.let_go, call)  # what was held for it, however this ends without a reply
+            undone.callback(self._waiting.discard, digest)
+            try:
+                with self._store.alone(digest, wait=lambda: self._wait_for(digest)):
+                    self._waiting.discard(digest)
+                    found = self._find(digest) or self._paid(digest, asked)
+            except TooLongError as error:
+                with self._mutex:
+                    self._measured.requests += error.requests
+                return _Try(call, None, False, too_long=error)
+            undone.pop_all()
+            return found
 
     def _wait_for(self, digest: str) -> None:
         """Wait a little for a reply that somebody else asks for. Who waits takes up no place meanwhile."""

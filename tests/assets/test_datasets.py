@@ -15,6 +15,7 @@ from gvlm_resources.dataset.pairs import pairs_of
 from gvlm_resources.dataset.releases.release_files import Release
 from gvlm_resources.lake.releases import Releases
 from gvlm_resources.lake.store import Lake
+from gvlm_resources.recipes import downstream
 from tests.assets.conftest import Project
 from tests.assets.test_main_path import built_and_skipped, video_of
 
@@ -128,7 +129,8 @@ def test_a_frozen_release_stays_and_is_exported_as_it_was_when_its_video_is_buil
     export = ("release", "export", "first", "--format", "hf", "--to")
     assert copied.gvlm(*export, str(tmp_path / "before")).returncode == 0
     (copied.root / "gvlm.yaml").write_text("frames: {jpeg_quality: 60, rate_hz: 0.5}\nsynthesis: {seed: 7}\n")
-    assert copied.gvlm("build", video_of(copied)).returncode == 0
+    done = copied.gvlm("build", video_of(copied))
+    assert built_and_skipped(done.stdout)[0] == set(downstream({"frames", "qa_pairs"})), done.stderr
     told = copied.gvlm("release", "build", "first")
     assert told.returncode == 3
     assert "broken_references" not in told.stderr

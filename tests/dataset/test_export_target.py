@@ -61,7 +61,10 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_a_remedy(release: Rele
             write("chat", release, target, tiny.frames)
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc")
+@pytest.mark.skipif(
+    not Path("/proc/self").exists(),
+    reason="waits for Linux: of all file systems only its /proc refuses a folder from everybody, root too",
+)
 def test_a_file_system_that_takes_no_folder_is_an_error_at_once(release: Release) -> None:
     with pytest.raises(ReleaseError, match="/proc/x cannot be written"):
         write("chat", release, Path("/proc/x"), tiny.frames)

@@ -27,7 +27,7 @@ from tests.dataset.shard_maker import Made
 ROOT = Path(__file__).parents[2]
 VIDEOS, EXAMPLES, DIM = 12, 45, 32
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"), "1")
-HANGS_S = 600  # a process that takes so long will never end, however busy the machine
+HANGS_S = 60
 
 BUILD = """
 import json, sys
@@ -226,7 +226,7 @@ def test_a_build_killed_and_started_again_gives_the_same_bytes(
         while (line := process.stdout.readline().strip()) != hold:
             assert line, "the build ended before it was killed"
         os.kill(process.pid, signal.SIGKILL)
-        assert process.wait(HANGS_S) == -signal.SIGKILL
+        assert process.wait(30) == -signal.SIGKILL
     assert any(out.iterdir()), "the killed build left something behind"
     built(out, library)
     assert contents(out) == contents(whole.folder)

@@ -111,4 +111,4 @@ def test_one_row_group_of_a_table_is_in_memory_while_it_is_read(tmp_path: Path) 
         count += batch.num_rows
         held.append(pa.total_allocated_bytes() - before)
     assert count == 20 * tables.ROWS_PER_GROUP
-    assert max(held) < 4 * tables.ROWS_PER_GROUP * len(image)
+    assert max(held) < 1.5 * tables.ROWS_PER_GROUP * len(image)

@@ -1,7 +1,7 @@
 """The words of an example: text that cannot be taken for tokens, and answers that copy nothing (pure).
 
 Text of a video or of a language model may say anything, and what it says stands in prompts. A `<` that could begin a
-token of the format, a placeholder of a training tool (`<image>`) or a mark of a chat template is written as an escape,
+token of the format, a media tag of a training tool (`<image>`) or a mark of a chat template is written as an escape,
 and so is what cannot be seen. An answer is never changed: one that holds such a thing is refused.
 """
 
